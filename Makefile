@@ -1,0 +1,45 @@
+# The only door: make demo, make test, make check, make test-all.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := pyproject.toml src/django_tpq/__init__.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format test-all clean
+
+help:  ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo  ## run the main job on real input, on a PostgreSQL of its own
+	@$(BIN)/python -m examples.stdlib
+
+test: $(VENV)/.test  ## run the whole test suite (ARGS="-k name" for a part)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check  ## formatting, lint, types, layers, spelling
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports --no-cache > $(VENV)/layers.log || { cat $(VENV)/layers.log; exit 1; }
+	@$(BIN)/codespell
+	@$(BIN)/mypy
+	@echo "check: all right"
+
+format: $(VENV)/.check  ## format and mend what can be mended
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
+	@PYENV_VERSION="$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions 2>/dev/null | grep -E '^3\.1[1-4]' | paste -sd:)" \
+		$(BIN)/tox --skip-missing-interpreters true
+
+clean:  ## remove what the other recipes made
+	@rm -rf $(VENV) .tox .postgres-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 …" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp for each set of packages: a second run installs nothing.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
+	@echo "setting up $(VENV) for $*"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
