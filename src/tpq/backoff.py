@@ -1,0 +1,22 @@
+"""How long to wait before the next try. Pure: a number of tries in, a duration out."""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+__all__ = ["Exponential"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exponential:
+    """Doubles with each try, up to a limit; a part of it is left to chance so that crowds disperse."""
+
+    base: timedelta = timedelta(seconds=1)
+    limit: timedelta = timedelta(seconds=30)
+    jitter: float = 0.25
+    """The share of the delay that is random, from 0 to 1."""
+
+    def delay(self, tries: int) -> timedelta:
+        """The wait after so many tries (1 and up)."""
+        full = min(self.limit, self.base * 2 ** min(max(tries, 1) - 1, 20))
+        return full * (1 - self.jitter * random.random())  # noqa: S311 - spreading load, no secret

@@ -1,0 +1,143 @@
+"""A page of memory that an executor shares with one of its processes.
+
+The process notes on it what its threads run, without a system call; the supervisor reads it for the beat, and
+after a crash it tells which calls had begun. The other way it carries the consumer's id and the last beat.
+Every number has one writer.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+import time
+from collections import Counter
+from typing import Any
+
+__all__ = ["LEASE", "Board"]
+
+LEASE = 6.5
+"""Seconds after a beat during which calls may be started. Others take a consumer for dead after 8."""
+
+CONSUMER, BEAT, TURNED, READY, STATE = 0, 8, 16, 24, 40
+SLOTS_AT = 256
+SLOT = struct.Struct("=qqH110s")
+SLOT_SIZE = 128
+
+
+class Board:
+    """The page.
+
+    Args:
+        file: its file descriptor.
+        threads: how many calls may run at once, each in a slot of its own.
+    """
+
+    def __init__(self, file: int, threads: int) -> None:
+        self.file = file
+        self.threads = threads
+        self._page = mmap.mmap(file, size(threads))
+
+    @classmethod
+    def create(cls, threads: int) -> "Board":
+        """A new page, in memory where the system can."""
+        if hasattr(os, "memfd_create"):
+            file = os.memfd_create("tpq-board")
+        else:
+            with tempfile.TemporaryFile() as unnamed:
+                file = os.dup(unnamed.fileno())
+        os.ftruncate(file, size(threads))
+        return cls(file, threads)
+
+    def close(self) -> None:
+        """Let go of the page."""
+        self._page.close()
+        os.close(self.file)
+
+    # Written by the supervisor ----------------------------------------------------------------------------
+
+    @property
+    def consumer(self) -> int:
+        """The consumer's id; 0: it has none, so nothing may be claimed."""
+        return int(self._get("=q", CONSUMER))
+
+    @consumer.setter
+    def consumer(self, number: int) -> None:
+        self._set("=q", CONSUMER, number)
+
+    def beaten(self, moment: float) -> None:
+        """Note a beat that the server has acknowledged; the moment before it was sent."""
+        self._set("=d", BEAT, moment)
+
+    # Written by the process -------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Note that the claim loop is alive."""
+        self._set("=d", TURNED, time.monotonic())
+
+    def ready(self) -> None:
+        """Note that the process has started."""
+        self._set("=q", READY, 1)
+
+    def say(self, state: str) -> None:
+        """Note what hinders the process, in words; empty: nothing."""
+        text = state.encode()[:200].decode(errors="ignore").encode()
+        self._set("=200s", STATE, text)
+
+    def begin(self, slot: int, table: int, number: int, name: bytes) -> None:
+        """Note that a call begins."""
+        SLOT.pack_into(self._page, SLOTS_AT + slot * SLOT_SIZE, number, table, len(name[:110]), name[:110])
+
+    def end(self, slot: int) -> None:
+        """Note that it has ended."""
+        struct.pack_into("=q", self._page, SLOTS_AT + slot * SLOT_SIZE, 0)
+
+    # Read by both -----------------------------------------------------------------------------------------
+
+    def is_fresh(self) -> bool:
+        """Whether the claims are surely ours still, by our own clock."""
+        return time.monotonic() - float(self._get("=d", BEAT)) < LEASE
+
+    @property
+    def lease_ends(self) -> float:
+        """The moment (monotonic) from which on the claims may be another's."""
+        return float(self._get("=d", BEAT)) + LEASE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has started."""
+        return bool(self._get("=q", READY))
+
+    @property
+    def turned(self) -> float:
+        """When the claim loop last was alive (monotonic); 0: never."""
+        return float(self._get("=d", TURNED))
+
+    @property
+    def state(self) -> str:
+        """What hinders the process, in words."""
+        return bytes(self._get("=200s", STATE)).rstrip(b"\0").decode(errors="replace")
+
+    def running(self) -> Counter[str]:
+        """How many calls run now, by name."""
+        slots = (SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE) for i in range(self.threads))
+        return Counter(name[:length].decode(errors="replace") for number, _, length, name in slots if number)
+
+    def begun(self) -> dict[int, list[int]]:
+        """The ids of the calls that run now, by the number of their table."""
+        found: dict[int, list[int]] = {}
+        for i in range(self.threads):
+            number, table, _, _ = SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE)
+            if number:
+                found.setdefault(table, []).append(number)
+        return found
+
+    def _get(self, kind: str, place: int) -> Any:
+        return struct.unpack_from(kind, self._page, place)[0]
+
+    def _set(self, kind: str, place: int, value: Any) -> None:
+        struct.pack_into(kind, self._page, place, value)
+
+
+def size(threads: int) -> int:
+    """The bytes of a page."""
+    return SLOTS_AT + threads * SLOT_SIZE

@@ -1,0 +1,66 @@
+"""The table of results, on a cursor like a queue's. A result is bytes under the token of its call."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from tpq.statements import compose
+
+__all__ = ["CHANNEL", "PREFIX", "Result", "ResultTable", "ring"]
+
+CHANNEL = "tpq_results"
+"""The bell of results. Its payload is the first `PREFIX` characters of each token, one after the other."""
+PREFIX = 6
+"""Enough to tell a process's own calls from others; a chance match costs one look in vain."""
+PREFIXES_A_RING = 1000
+"""A notification holds 8,000 bytes."""
+
+Cursor = Callable[[], AbstractContextManager[Any]]
+
+
+class Result(NamedTuple):
+    """What one call ended with."""
+
+    token: str
+    record: bytes
+    ttl: timedelta
+
+
+class ResultTable:
+    """The table on a connection."""
+
+    def __init__(self, name: str, cursor: Cursor) -> None:
+        self.name = name
+        self._cursor = cursor
+
+    def put(self, results: Sequence[Result]) -> None:
+        """Keep results."""
+        tokens, records, ttls = (
+            [r.token for r in results],
+            [r.record for r in results],
+            [r.ttl for r in results],
+        )
+        with self._cursor() as cursor:
+            values = {"tokens": tokens, "records": records, "ttls": ttls}
+            cursor.execute(compose("results/put", self.name), values)
+
+    def get(self, tokens: Sequence[str]) -> dict[str, bytes]:
+        """The results that are there, by token."""
+        with self._cursor() as cursor:
+            cursor.execute(compose("results/get", self.name), {"tokens": list(tokens)})
+            return {token: bytes(record) for token, record in cursor.fetchall()}
+
+    def purge(self, count: int = 1000) -> int:
+        """Delete expired results; how many."""
+        with self._cursor() as cursor:
+            cursor.execute(compose("results/purge", self.name), {"count": count})
+            return int(cursor.fetchone()[0])
+
+
+def ring(cursor: Cursor, tokens: Sequence[str]) -> None:
+    """Wake those who wait for the results of these calls."""
+    with cursor() as c:
+        for start in range(0, len(tokens), PREFIXES_A_RING):
+            prefixes = "".join(token[:PREFIX] for token in tokens[start : start + PREFIXES_A_RING])
+            c.execute(compose("results/ring", ""), {"prefixes": prefixes})

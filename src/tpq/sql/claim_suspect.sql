@@ -1,0 +1,9 @@
+-- Claim one message whose last run may have ended its process. It is run alone, so that a crash names it.
+UPDATE {table}
+SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_at = NULL
+WHERE id = ANY(ARRAY(
+    SELECT id FROM {table}
+    WHERE state = 'ready' AND deliveries > 0
+    ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
+))
+RETURNING priority, seq, {returning}

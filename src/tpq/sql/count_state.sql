@@ -1,0 +1,2 @@
+-- How many messages are in one state.
+SELECT count(*) FROM {table} WHERE state = %(state)s{filters}

@@ -1,0 +1,10 @@
+-- Claim the first ready messages on a lease of their own, which ends at due_at.
+UPDATE {table}
+SET state = 'claimed', claim_no = claim_no + 1, claimed_by = 0,
+    due_at = clock_timestamp() + %(lease)s::interval
+WHERE id = ANY(ARRAY(
+    SELECT id FROM {table}
+    WHERE state = 'ready'{filters}
+    ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
+))
+RETURNING priority, seq, {returning}

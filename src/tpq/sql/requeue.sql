@@ -1,0 +1,18 @@
+-- Revive dead letters, by a person's hand: all counts start anew, behind what is there. Returns their ids.
+-- One whose unique_key a living message holds stays dead; of several with one key the oldest is revived.
+WITH first AS MATERIALIZED (
+    SELECT id FROM (
+        SELECT id, unique_key, row_number() OVER (PARTITION BY unique_key ORDER BY id) AS place FROM {table}
+        WHERE id = ANY(%(ids)s::bigint[]) AND state = 'dead'
+    ) AS dead
+    WHERE unique_key IS NULL OR place = 1
+)
+UPDATE {table} AS message
+SET state = 'ready', attempt = 0, deliveries = 0, due_at = NULL,
+    seq = nextval(pg_get_serial_sequence({table_name}, 'seq'))
+WHERE id = ANY(ARRAY(SELECT id FROM first)) AND state = 'dead'
+  AND NOT EXISTS (
+    SELECT FROM {table} AS living
+    WHERE living.unique_key = message.unique_key AND living.unique_key IS NOT NULL AND living.state <> 'dead'
+  )
+RETURNING id

@@ -1,0 +1,2 @@
+-- Wake those who wait for results.
+SELECT pg_notify('tpq_results', %(prefixes)s)

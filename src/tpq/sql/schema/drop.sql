@@ -1,0 +1,2 @@
+-- Drop a queue with everything in it.
+DROP TABLE {table}

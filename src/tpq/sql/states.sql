@@ -1,0 +1,2 @@
+-- What became of some messages: state, error, and whether they ended dead by lost deliveries. No row: gone.
+SELECT id, state, error, deliveries >= max_deliveries FROM {table} WHERE id = ANY(%(ids)s::bigint[])

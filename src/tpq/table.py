@@ -1,0 +1,239 @@
+"""One short method for each statement on a queue's table. It decides nothing and opens no transaction.
+
+The seam is a cursor factory: psycopg's `connection.cursor` and Django's alike are "call it, get a context
+manager that executes", so the same statements run on both, in whatever transaction is open there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from tpq.message import Message
+from tpq.statements import compose
+
+__all__ = ["Filters", "QueueTable", "Receipt"]
+
+Row = TypeVar("Row")
+Cursor = Callable[[], AbstractContextManager[Any]]
+Filters = Mapping[str, Any]
+"""Columns and the values they must have; None means NULL."""
+
+NO_FILTERS: Filters = {}
+
+
+class Receipt(NamedTuple):
+    """Proof that a claim is still ours."""
+
+    id: int
+    claim_no: int
+
+
+class QueueTable(Generic[Row]):
+    """A queue's table on a connection.
+
+    Args:
+        name: the table.
+        cursor: makes cursors of the connection to use.
+        columns: the columns that a row brings back (`body` as text).
+        row: turns one tuple of `columns` into what the caller wants.
+    """
+
+    def __init__(
+        self, name: str, cursor: Cursor, columns: tuple[str, ...], row: Callable[[tuple[Any, ...]], Row]
+    ) -> None:
+        self.name = name
+        self.columns = columns
+        self._cursor = cursor
+        self._row = row
+
+    @classmethod
+    def of_messages(cls, name: str, cursor: Cursor) -> "QueueTable[Message]":
+        """A table whose rows are read as `Message`."""
+        return QueueTable(name, cursor, Message.COLUMNS, Message.from_row)
+
+    # In ---------------------------------------------------------------------------------------------------
+
+    def put(
+        self, values: Mapping[str, Any], delay: timedelta | None = None, *, unique: bool = False
+    ) -> int | None:
+        """Add one row of these columns; the id, or None when `unique` and its key is taken."""
+        if delay:
+            values = {**values, "state": "waiting", "due_at": None, "delay": delay}
+        columns = tuple(column for column in values if column != "delay")
+        rows = self._rows(compose("put", self.name, columns=columns, conflict=unique), values)
+        return int(rows[0][0]) if rows else None
+
+    def put_many(self, bodies: Sequence[str], priority: int, delay: timedelta | None) -> list[int]:
+        """Add one row a body (JSON text) in one statement; the ids in their order."""
+        state = "waiting" if delay else "ready"
+        values = {"bodies": bodies, "priority": priority, "delay": delay or None, "state": state}
+        return sorted(row[0] for row in self._rows(compose("put_many", self.name), values))
+
+    def copy(
+        self,
+        columns: tuple[str, ...],
+        rows: Iterable[tuple[Any, ...]],
+        count: int,
+        delay: timedelta | None = None,
+    ) -> list[int]:
+        """Add `count` rows of these columns by COPY; the ids in their order."""
+        with self._cursor() as cursor:
+            cursor.execute(compose("reserve", self.name), {"count": count, "delay": delay or None})
+            reserved = sorted(cursor.fetchall())
+            state = "waiting" if delay else "ready"
+            statement = compose("copy", self.name, columns=("id", "due_at", "state", *columns))
+            with cursor.copy(statement.replace("%%", "%")) as copy:  # it is run without values
+                for (number, due_at), row in zip(reserved, rows, strict=True):
+                    copy.write_row((number, due_at, state, *row))
+        return [number for number, _ in reserved]
+
+    # Out, in the caller's transaction ---------------------------------------------------------------------
+
+    def get(self, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
+        """Take and delete up to `count` messages."""
+        return self._read("get", {"count": count}, filters)
+
+    def peek(self, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
+        """Look at the messages that would come next."""
+        return self._read("peek", {"count": count}, filters)
+
+    # Out, by claims ---------------------------------------------------------------------------------------
+
+    def claim(self, consumer: int, count: int) -> list[Row]:
+        """Claim up to `count` messages for a consumer, in their order."""
+        return self._claimed("claim", {"consumer": consumer, "count": count})
+
+    def claim_suspect(self, consumer: int) -> list[Row]:
+        """Claim one message whose last run may have ended its process."""
+        return self._claimed("claim_suspect", {"consumer": consumer, "count": 1})
+
+    def has_suspects(self) -> bool:
+        """Whether a message waits to be run alone."""
+        return bool(self._value("suspects"))
+
+    def lease(self, lease: timedelta, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
+        """Claim up to `count` messages on a lease of their own, in their order."""
+        return self._claimed("lease", {"lease": lease, "count": count}, filters)
+
+    def promote(self, count: int = 500) -> list[tuple[int, str]]:
+        """Bring due messages back; (id, new state) of each."""
+        return self._rows(compose("promote", self.name), {"count": count})
+
+    def next_due(self) -> float | None:
+        """Seconds until the next message falls due; None when none waits."""
+        value = self._value("next_due")
+        return None if value is None else float(value)
+
+    def reclaim(
+        self, consumers: Sequence[int], begun: Sequence[int] | None = None
+    ) -> list[tuple[int, str, Row]]:
+        """Take back what consumers held; `begun`: the ids whose runs had begun, None when unknown."""
+        statement = compose("reclaim", self.name, returning=self.columns)
+        values = {"consumers": list(consumers), "begun": None if begun is None else list(begun)}
+        return [(row[0], row[1], self._row(row[2:])) for row in self._rows(statement, values)]
+
+    # Settling claims: each returns the ids whose receipt held ---------------------------------------------
+
+    def ack(self, receipts: Sequence[Receipt]) -> set[int]:
+        """Finish messages."""
+        return self._settled("ack", receipts)
+
+    def release(self, receipts: Sequence[Receipt]) -> set[int]:
+        """Give messages back that never ran."""
+        return self._settled("release", receipts)
+
+    def retry(
+        self,
+        receipts: Sequence[Receipt],
+        delays: Sequence[timedelta],
+        errors: Sequence[str | None],
+        *,
+        counts: bool = True,
+    ) -> set[int]:
+        """Give messages back for later; `counts`: whether this was an attempt."""
+        values = {"delays": list(delays), "errors": list(errors), "counts": int(counts)}
+        return self._settled("retry", receipts, values)
+
+    def bury(
+        self, receipts: Sequence[Receipt], errors: Sequence[str], keep: timedelta | None = None
+    ) -> set[int]:
+        """Give messages up; they are kept for `keep`, or for ever."""
+        return self._settled("bury", receipts, {"errors": list(errors), "keep": keep})
+
+    def extend(self, receipts: Sequence[Receipt], lease: timedelta) -> set[int]:
+        """Make leases last from now on."""
+        return self._settled("extend", receipts, {"lease": lease})
+
+    # Dead letters, counts, the bell -----------------------------------------------------------------------
+
+    def requeue(self, ids: Sequence[int]) -> set[int]:
+        """Revive dead letters; the ids of those that moved."""
+        return {row[0] for row in self._rows(compose("requeue", self.name), {"ids": list(ids)})}
+
+    def purge(self, count: int = 1000) -> int:
+        """Delete dead letters that were kept long enough; how many."""
+        return len(self._rows(compose("purge", self.name), {"count": count}))
+
+    def states(self, ids: Sequence[int]) -> dict[int, tuple[str, str | None, bool]]:
+        """What became of messages: (state, error, whether its deliveries are used up) by id; gone: not in it."""
+        rows = self._rows(compose("states", self.name), {"ids": list(ids)})
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+    def count(self, state: str | None = None, filters: Filters = NO_FILTERS) -> int:
+        """How many messages are in a state; without one: how many could be taken now."""
+        name = "count" if state is None else "count_state"
+        return int(self._value(name, {"state": state}, filters))
+
+    def clear(self, filters: Filters = NO_FILTERS) -> int:
+        """Delete what nobody has taken yet; how many."""
+        return int(self._value("clear", {}, filters))
+
+    def channel(self) -> str:
+        """The name of the queue's bell."""
+        return str(self._value("channel"))
+
+    def ring(self, why: str = "") -> None:
+        """Wake whoever waits for this queue."""
+        self._value("ring", {"table": self.quoted, "why": why})
+
+    @property
+    def quoted(self) -> str:
+        """The table's name as PostgreSQL reads names."""
+        return '"' + self.name.replace('"', '""') + '"'
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _read(self, name: str, values: dict[str, Any], filters: Filters) -> list[Row]:
+        statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
+        return [self._row(row) for row in self._rows(statement, values | _wanted(filters))]
+
+    def _claimed(self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS) -> list[Row]:
+        statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
+        rows = self._rows(statement, values | _wanted(filters))
+        rows.sort(key=lambda row: (-row[0], row[1]))
+        return [self._row(row[2:]) for row in rows]
+
+    def _settled(
+        self, name: str, receipts: Sequence[Receipt], values: Mapping[str, Any] = NO_FILTERS
+    ) -> set[int]:
+        ids, claim_nos = [r[0] for r in receipts], [r[1] for r in receipts]
+        rows = self._rows(compose(name, self.name), {"ids": ids, "claim_nos": claim_nos, **values})
+        return {row[0] for row in rows}
+
+    def _value(self, name: str, values: Mapping[str, Any] = NO_FILTERS, filters: Filters = NO_FILTERS) -> Any:
+        statement = compose(name, self.name, filters=_shape(filters))
+        return self._rows(statement, {**values, **_wanted(filters)})[0][0]
+
+    def _rows(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        with self._cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+
+def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:
+    return tuple((column, value is None) for column, value in filters.items())
+
+
+def _wanted(filters: Filters) -> dict[str, Any]:
+    return {f"where_{column}": value for column, value in filters.items() if value is not None}
