@@ -1,0 +1,41 @@
+"""Every setting of django-tpq: its name, its default, what it does. Read late, so `override_settings` works."""
+
+from typing import Any
+
+from django.conf import settings as django_settings
+
+__all__ = ["Settings", "settings"]
+
+
+class Settings:
+    """The settings, each an attribute below; `settings.RESULT_TTL` reads `TPQ_RESULT_TTL`."""
+
+    RESULT_CACHE: str | None = None
+    """The Django cache that results go to. Unset: `default`, or PostgreSQL where others can not see that cache."""
+    RESULT_STORE: str | None = None
+    """Dotted path of a result store class, instead of a cache."""
+    RESULT_TTL: float = 3600
+    """Seconds that a result is kept."""
+    QUEUES: dict[str, str] = {"default": "tpq_futures.CallQueue"}
+    """The call queues by name: each a model derived from `BaseCallQueue`."""
+    CODEC: str = "pickle"
+    """How arguments and results are written, unless a task says otherwise: `pickle` or `json`."""
+    DEAD_LETTER_TTL: float | None = 14 * 24 * 3600
+    """Seconds that a failed call is kept as a dead letter; None: for ever."""
+    LISTEN: str | None = "same"
+    """Where to LISTEN: an alias or a DSN that leads to the server directly; `same`: the queue's own alias;
+    None: nowhere, everything polls."""
+    MAKEMIGRATIONS: bool = False
+    """Whether plain `makemigrations`, and the reminder of `migrate`, see to queues as `queuemigrations` does."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        return getattr(django_settings, f"TPQ_{name}", getattr(type(self), name))
+
+    @classmethod
+    def _names(cls) -> set[str]:
+        return {f"TPQ_{name}" for name in vars(cls) if name.isupper()}
+
+
+settings = Settings()

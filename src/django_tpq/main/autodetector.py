@@ -1,0 +1,142 @@
+"""Finds what the migrations of queues lack, and adds it to what Django's autodetector finds.
+
+What is installed is read from the migrations themselves, never from a database: the operations of
+`django_tpq.main.operations` are followed through renames, deletions and squashes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+from django.db.backends.utils import truncate_name
+from django.db.migrations import operations as django_operations
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.migration import Migration
+from django.db.migrations.operations.base import Operation
+
+from django_tpq.main.models import BaseQueue
+from django_tpq.main.operations import InstallQueue, QueueOperation, RenameQueue, UpgradeQueue
+from tpq import schema
+
+__all__ = ["Migrated", "QueueAutodetector", "is_queue", "lacking", "migrated", "see_to_queues"]
+
+
+@dataclass(slots=True)
+class Migrated:
+    """A model as an app's migrations leave it."""
+
+    name: str
+    db_table: str | None
+    """The table's name where Meta gives it; None: Django's own."""
+    version: int = 0
+    """The version of the queue that is installed on it; 0: none."""
+    fits: str = ""
+    """The table that the names of its objects fit."""
+
+
+def is_queue(model: type[models.Model]) -> bool:
+    """Whether a model is a queue with a table of its own. Children and proxies are refused by a check."""
+    return issubclass(model, BaseQueue) and not model._meta.proxy and not model._meta.parents
+
+
+def lacking(name: str, table: str, record: Migrated | None) -> list[QueueOperation]:
+    """What the migrations of a queue must still do, if its table is to be usable."""
+    if record is None or not record.version:
+        return [InstallQueue(name=name, version=schema.VERSION)]
+    rename = [RenameQueue(name=name, old_table=record.fits)] if record.fits != table else []
+    steps = range(record.version + 1, schema.VERSION + 1)
+    return [*rename, *(UpgradeQueue(name=name, to=step) for step in steps)]
+
+
+def migrated(graph: MigrationGraph, app_label: str) -> dict[str, Migrated]:
+    """The models of an app as its migrations leave them, by their names in lower case."""
+    found: dict[str, Migrated] = {}
+    for migration in _in_order(graph, app_label):
+        for operation in _flat(migration.operations):
+            _follow(found, app_label, operation)
+    return found
+
+
+def _in_order(graph: MigrationGraph, app_label: str) -> list[Migration]:
+    plans = [graph.forwards_plan(leaf) for leaf in graph.leaf_nodes(app_label)]
+    keys = dict.fromkeys(key for plan in plans for key in plan if key[0] == app_label)
+    return [graph.nodes[key] for key in keys]
+
+
+def _flat(operations: Iterable[Operation]) -> Iterator[Operation]:
+    for operation in operations:
+        if isinstance(operation, django_operations.SeparateDatabaseAndState):
+            yield from _flat(operation.state_operations)
+            yield from _flat(operation.database_operations)
+        else:
+            yield operation
+
+
+def _follow(found: dict[str, Migrated], app_label: str, operation: Operation) -> None:
+    match operation:
+        case django_operations.CreateModel():
+            found[operation.name_lower] = Migrated(operation.name, operation.options.get("db_table"))
+        case django_operations.DeleteModel():
+            found.pop(operation.name_lower, None)
+        case django_operations.RenameModel():
+            if record := found.pop(operation.old_name_lower, None):
+                found[operation.new_name_lower] = record
+                record.name = operation.new_name
+        case django_operations.AlterModelTable() if operation.name_lower in found:
+            found[operation.name_lower].db_table = operation.table
+        case QueueOperation() if operation.name_lower in found:
+            _follow_queue(found[operation.name_lower], app_label, operation)
+
+
+def _follow_queue(record: Migrated, app_label: str, operation: QueueOperation) -> None:
+    match operation:
+        case InstallQueue(version=version):
+            record.version, record.fits = version, _table(app_label, record.name, record.db_table)
+        case UpgradeQueue(to=version):
+            record.version = version
+        case RenameQueue():
+            record.fits = _table(app_label, record.name, record.db_table)
+
+
+def _table(app_label: str, name: str, db_table: str | None) -> str:
+    """A model's table, named and cut as Django does."""
+    return db_table or truncate_name(f"{app_label}_{name.lower()}", connection.ops.max_name_length())
+
+
+class QueueAutodetector(MigrationAutodetector):
+    """Django's autodetector, which also sees to the objects on the tables of queues."""
+
+    def _build_migration_list(self, graph: MigrationGraph | None = None) -> None:
+        """Add our operations here: Django's are sorted by now, and ours go behind all of them."""
+        for app_label, operation in self._lacking(graph):
+            self.add_operation(app_label, operation)
+        super()._build_migration_list(graph)
+
+    def _lacking(self, graph: MigrationGraph | None) -> list[tuple[str, QueueOperation]]:
+        found = []
+        for app_label, name in sorted(self.new_model_keys):
+            if _names_queue(app_label, name):
+                before = migrated(graph, app_label) if graph else {}
+                state = self.to_state.models[app_label, name]
+                record = before.get(self.renamed_models.get((app_label, name), name))
+                table = _table(app_label, name, state.options.get("db_table"))
+                found += [(app_label, operation) for operation in lacking(state.name, table, record)]
+        # A new queue may take the name that another one gives up.
+        return sorted(found, key=lambda pair: not isinstance(pair[1], RenameQueue))
+
+
+def _names_queue(app_label: str, name: str) -> bool:
+    """Whether a model of the state is a queue. The state itself has forgotten: abstract bases leave no trace."""
+    try:
+        return is_queue(apps.get_model(app_label, name))
+    except LookupError:
+        return False
+
+
+def see_to_queues(*commands: Any) -> None:
+    """Put our autodetector on top of the ones that commands have, which may be another package's."""
+    for command in commands:
+        command.autodetector = type("QueueAutodetector", (QueueAutodetector, command.autodetector), {})

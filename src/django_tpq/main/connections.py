@@ -1,0 +1,61 @@
+"""Connections of our own to a Django alias, and the process's ears.
+
+They are plain psycopg: autocommit and READ COMMITTED whatever the alias' OPTIONS say, and without prepared
+statements, which do not survive a pooler in transaction mode.
+"""
+
+import functools
+from typing import Any
+
+import psycopg
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from psycopg import sql
+
+from django_tpq.conf import settings
+from tpq.bell import Listener
+
+__all__ = ["connect", "connect_dsn", "listener", "require_postgresql"]
+
+DJANGOS_OWN = ("context", "cursor_factory", "prepare_threshold")
+
+
+def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to an alias' database."""
+    require_postgresql(alias)
+    wrapper = connections[alias]
+    parameters = {k: v for k, v in wrapper.get_connection_params().items() if k not in DJANGOS_OWN}
+    connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    return connection
+
+
+def connect_dsn(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to a DSN."""
+    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+
+
+def require_postgresql(alias: str) -> None:
+    """Raise ImproperlyConfigured unless the alias is a PostgreSQL database."""
+    if (vendor := connections[alias].vendor) != "postgresql":
+        raise ImproperlyConfigured(
+            f"the database {alias!r} is {vendor}, but queues need PostgreSQL: "
+            "route the queue's model to a PostgreSQL alias, or change DATABASES"
+        )
+
+
+def listener(alias: str) -> Listener | None:
+    """The ear for an alias, as TPQ_LISTEN says; None: poll."""
+    where = settings.LISTEN
+    return None if where is None else _listener(alias if where == "same" else where)
+
+
+@functools.cache
+def _listener(where: str) -> Listener:
+    open_connection = connect if where in connections else connect_dsn
+    # A test database can not be dropped while somebody listens in it: do not linger under a test runner.
+    idle = {"idle": 0.0} if hasattr(mail, "outbox") else {}
+    return Listener(lambda: open_connection(where), **idle)

@@ -1,0 +1,92 @@
+"""What one can do with a message received on a lease. Each verb says `LeaseLost` when it is no longer ours."""
+
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import models
+
+from django_tpq.main.durations import Duration, seconds
+from django_tpq.main.errors import LeaseLost
+from tpq.table import QueueTable, Receipt
+
+__all__ = ["Leased"]
+
+
+class Leased(models.Model):
+    """The verbs of a message that `receive(lease=…)` gave."""
+
+    claim_no: int
+    _lease: tuple[QueueTable[Any], timedelta] | None = None
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to say: it was never on a lease, or a verb has ended the lease."""
+        return self._lease is None
+
+    def ack(self) -> None:
+        """It is done: delete it."""
+        self._settle("ack")
+
+    def retry(self, delay: Duration = 0, error: str | None = None) -> None:
+        """Give it back for later; it counts as an attempt."""
+        self._settle("retry", [seconds(delay)], [error])
+
+    def release(self) -> None:
+        """Give it back untouched: it keeps its place in the line and no count moves."""
+        self._settle("release")
+
+    def bury(self, reason: str) -> None:
+        """Give it up: it stays as a dead letter."""
+        self._settle("bury", [reason])
+
+    def extend(self, lease: Duration | None = None) -> None:
+        """Make the lease last from now on: as long as at first, or `lease`."""
+        table, first = self._on_lease()
+        self._held(table.extend([self._receipt], first if lease is None else seconds(lease)))
+
+    async def aack(self) -> None:
+        """As `ack`."""
+        await sync_to_async(self.ack)()
+
+    async def aretry(self, delay: Duration = 0, error: str | None = None) -> None:
+        """As `retry`."""
+        await sync_to_async(self.retry)(delay, error)
+
+    async def arelease(self) -> None:
+        """As `release`."""
+        await sync_to_async(self.release)()
+
+    async def abury(self, reason: str) -> None:
+        """As `bury`."""
+        await sync_to_async(self.bury)(reason)
+
+    async def aextend(self, lease: Duration | None = None) -> None:
+        """As `extend`."""
+        await sync_to_async(self.extend)(lease)
+
+    @property
+    def _receipt(self) -> Receipt:
+        return Receipt(self.pk, self.claim_no)
+
+    def _on_lease(self) -> tuple[QueueTable[Any], timedelta]:
+        if self._lease is None:
+            raise TypeError(
+                f"message {self.pk} is not on a lease: it was received without lease=…, or is settled already"
+            )
+        return self._lease
+
+    def _settle(self, verb: str, *arguments: Any) -> None:
+        table, _ = self._on_lease()
+        self._lease = None
+        self._held(getattr(table, verb)([self._receipt], *arguments))
+
+    def _held(self, held: set[int]) -> None:
+        if not held:
+            self._lease = None
+            raise LeaseLost(
+                f"message {self.pk}: its lease ended and somebody else may have it; use a longer lease or extend() it"
+            )

@@ -1,0 +1,293 @@
+"""`objects` of a queue model: the queue's verbs, in the caller's transaction."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import connections, models, router, transaction
+
+from django_tpq.main import awaiting, rows
+from django_tpq.main.connections import listener, require_postgresql
+from django_tpq.main.errors import QueueEmpty
+from django_tpq.main.durations import Duration, seconds
+from tpq import schema
+from tpq.message import State, decode, encode
+from tpq.table import QueueTable
+from tpq.waiting import Ear, polls
+
+__all__ = ["QueueManager"]
+
+M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
+
+COPY_FROM = 500
+"""Messages from which COPY, with its two round trips, is faster than one INSERT."""
+
+_installed: set[tuple[str, str, str]] = set()
+
+
+class QueueManager(models.Manager[M]):
+    """The verbs of a queue.
+
+    `wait` means the same everywhere: negative (the default): do not wait; 0: wait for ever; positive: at most so
+    many seconds. Keywords with the names of the queue's own columns choose among the messages.
+    """
+
+    def using(self, alias: str | None) -> Self:  # type: ignore[override]
+        """The same queue in another database."""
+        return self.db_manager(alias)
+
+    # In ---------------------------------------------------------------------------------------------------
+
+    def enqueue(
+        self,
+        body: Any,
+        *,
+        priority: int = 0,
+        delay: Duration | None = None,
+        unique_key: str | None = None,
+        **columns: Any,
+    ) -> int | None:
+        """Add a message; it belongs to the caller's transaction.
+
+        Args:
+            body: any JSON value.
+            priority: higher ones come first, from -32768 to 32767.
+            delay: how long it waits before it can be taken; seconds or a timedelta.
+            unique_key: no two living messages have the same.
+            columns: values for the queue's own columns.
+
+        Returns:
+            Its id; None when a living message has the `unique_key`.
+
+        Raises:
+            TypeError, ValueError: the body is not JSON that PostgreSQL can keep; the text names the place.
+        """
+        values = {"body": encode(body), "priority": rows.priority(priority)}
+        if unique_key is not None:
+            values["unique_key"] = unique_key
+        values |= rows.values(self.model, columns, connections[self.db_for_queue])
+        return self.table().put(values, _delay(delay), unique=unique_key is not None)
+
+    def enqueue_many(
+        self, bodies: Iterable[Any], *, priority: int = 0, delay: Duration | None = None, **columns: Any
+    ) -> list[int]:
+        """Add messages in one go; their ids in the order of the bodies. See `enqueue`."""
+        texts = [encode(body) for body in bodies]
+        if not texts:
+            return []
+        own = rows.own_fields(self.model)
+        if len(texts) < COPY_FROM and not own and not columns:
+            return self.table().put_many(texts, rows.priority(priority), _delay(delay))
+        connection, level = connections[self.db_for_queue], rows.priority(priority)
+        lines = [
+            {"body": text, "priority": level, **rows.values(self.model, columns, connection)}
+            for text in texts
+        ]
+        names = tuple(lines[0])
+        cells = (tuple(line[name] for name in names) for line in lines)
+        return self.table().copy(names, cells, len(lines), _delay(delay))
+
+    # Out, in the caller's transaction ---------------------------------------------------------------------
+
+    def dequeue(self, wait: float = -1, **columns: Any) -> Any:
+        """Take the next message out; its body. A rollback of the caller's transaction puts it back.
+
+        Raises:
+            QueueEmpty: there is none.
+        """
+        return self.dequeue_many(1, wait, **columns)[0]
+
+    def dequeue_many(self, n: int, wait: float = -1, **columns: Any) -> list[Any]:
+        """Take 1 to n messages out; their bodies in order. As `dequeue`."""
+        if n < 1:
+            raise ValueError(f"dequeue_many() takes at least one message, not {n}")
+        table, wanted = self.table(("body",), _body), self._filters(columns)
+        return self._wait_for(wait, lambda: self._hinted(lambda: table.get(n, wanted)))
+
+    @contextlib.contextmanager
+    def receive(self, wait: float = -1, lease: Duration | None = None, **columns: Any) -> Iterator[M]:
+        """Take the next message for a block: an instance with its body, id and columns.
+
+        Without `lease` it is taken in a transaction around the block (in the caller's own: a savepoint); an
+        exception gives it back. With `lease` (seconds or a timedelta) it is claimed for that time, and the
+        message's `ack()`, `retry(delay)`, `release()`, `bury(reason)` or `extend()` say what happens; a block that
+        says nothing acks, and an exception gives the message back, behind the others.
+
+        Raises:
+            QueueEmpty: there is none.
+            LeaseLost: at the end: the block took longer than the lease.
+        """
+        if lease is None:
+            yield from self._received(wait, columns)
+        else:
+            message = self._leased(wait, seconds(lease), columns)
+            try:
+                yield message
+            except BaseException as error:
+                _give_back(message, error)
+                raise
+            if not message.is_settled:  # type: ignore[attr-defined]
+                message.ack()  # type: ignore[attr-defined]
+
+    def _received(self, wait: float, columns: Mapping[str, Any]) -> Iterator[M]:
+        table, wanted = self._instances(), self._filters(columns)
+        for _ in polls(wait, self._ear):
+            with transaction.atomic(using=self.db_for_queue):
+                for message in self._hinted(lambda: table.get(1, wanted)):
+                    yield message
+                    return
+        raise self._empty()
+
+    def _leased(self, wait: float, lease: timedelta, columns: Mapping[str, Any]) -> M:
+        table, wanted = self._instances(), self._filters(columns)
+
+        def take() -> list[M]:
+            table.promote()
+            return table.lease(lease, 1, wanted)
+
+        message = self._wait_for(wait, take)[0]
+        message._lease = (table, lease)  # type: ignore[attr-defined]
+        return message
+
+    # Looking ----------------------------------------------------------------------------------------------
+
+    def peek(self, n: int = 1, **columns: Any) -> list[M]:
+        """The messages that would come next, at most n. Locks and takes nothing."""
+        return self._instances().peek(n, self._filters(columns))
+
+    def count(self, state: State | str | None = None, **columns: Any) -> int:
+        """How many messages could be taken now; with `state`: how many are in it."""
+        return self.table().count(None if state is None else State(state).value, self._filters(columns))
+
+    def clear(self, **columns: Any) -> int:
+        """Delete the messages nobody has taken yet (ready and waiting); how many."""
+        return self.table().clear(self._filters(columns))
+
+    def requeue(self, ids: Sequence[int]) -> set[int]:
+        """Revive dead letters; the ids of those that moved."""
+        return self.table().requeue(ids)
+
+    # Async twins ------------------------------------------------------------------------------------------
+
+    async def aenqueue(self, body: Any, **options: Any) -> int | None:
+        """As `enqueue`."""
+        return await sync_to_async(self.enqueue)(body, **options)
+
+    async def aenqueue_many(self, bodies: Iterable[Any], **options: Any) -> list[int]:
+        """As `enqueue_many`."""
+        return await sync_to_async(self.enqueue_many)(bodies, **options)
+
+    async def adequeue(self, wait: float = -1, **columns: Any) -> Any:
+        """As `dequeue`; waiting blocks no thread."""
+        return (await self.adequeue_many(1, wait, **columns))[0]
+
+    async def adequeue_many(self, n: int, wait: float = -1, **columns: Any) -> list[Any]:
+        """As `dequeue_many`; waiting blocks no thread."""
+        return await self._await_for(wait, lambda: self.dequeue_many(n, **columns))
+
+    @contextlib.asynccontextmanager
+    async def areceive(self, wait: float = -1, *, lease: Duration, **columns: Any) -> AsyncIterator[M]:
+        """As `receive` with a lease. Without one there is no twin: coroutines share a connection, and others
+        would run inside the transaction."""
+
+        def take() -> list[M]:
+            return [self._leased(-1, seconds(lease), columns)]
+
+        message = (await self._await_for(wait, take))[0]
+        try:
+            yield message
+        except BaseException as error:
+            await sync_to_async(_give_back)(message, error)
+            raise
+        if not message.is_settled:  # type: ignore[attr-defined]
+            await sync_to_async(message.ack)()  # type: ignore[attr-defined]
+
+    async def apeek(self, n: int = 1, **columns: Any) -> list[M]:
+        """As `peek`."""
+        return await sync_to_async(self.peek)(n, **columns)
+
+    async def acount(self, state: State | str | None = None, **columns: Any) -> int:
+        """As `count`."""
+        return await sync_to_async(self.count)(state, **columns)
+
+    async def aclear(self, **columns: Any) -> int:
+        """As `clear`."""
+        return await sync_to_async(self.clear)(**columns)
+
+    async def arequeue(self, ids: Sequence[int]) -> set[int]:
+        """As `requeue`."""
+        return await sync_to_async(self.requeue)(ids)
+
+    # The engine below -------------------------------------------------------------------------------------
+
+    @property
+    def db_for_queue(self) -> str:
+        """The alias the queue lives in."""
+        return self._db or router.db_for_write(self.model, **self._hints)
+
+    def table(
+        self,
+        columns: tuple[str, ...] = ("id",),
+        row: Callable[[tuple[Any, ...]], T] = lambda row: row,  # type: ignore[assignment,return-value]
+    ) -> QueueTable[T]:
+        """The queue's table on the connection of its alias.
+
+        Raises:
+            UnknownQueue: the table is missing, or was made without `queuemigrations`.
+        """
+        alias, name = self.db_for_queue, self.model._meta.db_table
+        require_postgresql(alias)
+        connection = connections[alias]
+        key = (alias, str(connection.settings_dict["NAME"]), name)
+        if key not in _installed:
+            schema.require(name, connection.cursor, "run `manage.py queuemigrations` and `manage.py migrate`")
+            _installed.add(key)
+        return QueueTable(name, connection.cursor, columns, row)
+
+    def _instances(self) -> QueueTable[M]:
+        columns, row = rows.reader(self.model, self.db_for_queue)
+        return self.table(columns, row)
+
+    def _filters(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        return rows.filters(self.model, columns, connections[self.db_for_queue]) if columns else {}
+
+    def _ear(self) -> contextlib.AbstractContextManager[Ear]:
+        return Ear.on(listener(self.db_for_queue), self.table().channel())
+
+    def _wait_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
+        for _ in polls(wait, self._ear):
+            if taken := take():
+                return taken
+        raise self._empty()
+
+    async def _await_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
+        channel = await sync_to_async(self.table().channel)() if wait >= 0 else ""
+        async for _ in awaiting.polls(wait, listener(self.db_for_queue), channel):
+            with contextlib.suppress(QueueEmpty):
+                return await sync_to_async(take)()
+        raise self._empty()
+
+    def _hinted(self, take: Callable[[], T]) -> T:
+        with rows.hint_on_serialization_failure():
+            return take()
+
+    def _empty(self) -> QueueEmpty:
+        return QueueEmpty(f"{self.model.__name__} has no message that could be taken now")
+
+
+def _body(row: tuple[Any, ...]) -> Any:
+    return decode(row[0])
+
+
+def _delay(delay: Duration | None) -> timedelta | None:
+    return None if delay is None or seconds(delay) <= timedelta(0) else seconds(delay)
+
+
+def _give_back(message: Any, error: BaseException) -> None:
+    """After an exception; if the lease is lost or the server gone, the error itself matters more."""
+    if not message.is_settled:
+        with contextlib.suppress(Exception):
+            message.retry(0, f"{type(error).__name__}: {error}")

@@ -1,0 +1,159 @@
+"""What the migrations of a queue do besides its table: install, upgrade and rename the objects on it.
+
+They are plain operations: they can be undone, `sqlmigrate` shows them, and no optimisation drops them. None
+changes the models' state, so `makemigrations` sees nothing of them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor as Editor
+from django.db.migrations.operations import DeleteModel
+from django.db.migrations.operations.base import Operation, OperationCategory
+from django.db.migrations.operations.models import ModelOperation
+from django.db.migrations.state import ProjectState
+
+from tpq import schema
+
+__all__ = ["ROUTE_IT", "InstallQueue", "QueueOperation", "RenameQueue", "UpgradeQueue", "not_postgresql"]
+
+ROUTE_IT = (
+    "change DATABASES, or send the queue to a PostgreSQL alias by a router (db_for_write and allow_migrate)"
+)
+
+
+class QueueOperation(ModelOperation):
+    """An operation on the objects of a queue's table."""
+
+    category = OperationCategory.ALTERATION
+
+    def statements(self, table: str, *, undo: bool) -> Iterable[str]:
+        """What to run when the queue's table has this name."""
+        raise NotImplementedError
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Nothing: the objects are no part of a model's state."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Editor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Do it."""
+        self._run(app_label, schema_editor, to_state, undo=False)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Editor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Undo it."""
+        self._run(app_label, schema_editor, to_state, undo=True)
+
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        """The objects go with their table; whatever else is done to the model stays on its side of us."""
+        if isinstance(operation, DeleteModel) and operation.name_lower == self.name_lower:
+            return [operation]
+        return super().reduce(operation, app_label)
+
+    def _run(self, app_label: str, editor: Editor, state: ProjectState, *, undo: bool) -> None:
+        model = state.apps.get_model(app_label, self.name)
+        if self.allow_migrate_model(editor.connection.alias, model) and _lives_on(editor.connection, model):
+            for statement in self.statements(model._meta.db_table, undo=undo):
+                editor.execute(statement)
+
+
+class InstallQueue(QueueOperation):
+    """Make a table a queue: numbers, checks, indexes and the bell. Rows that are there stay, in their order."""
+
+    category = OperationCategory.ADDITION
+
+    def __init__(self, name: str, version: int = 1) -> None:
+        self.version = version
+        super().__init__(name)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """As a migration says it."""
+        return type(self).__qualname__, [], {"name": self.name, "version": self.version}
+
+    def statements(self, table: str, *, undo: bool) -> Iterable[str]:
+        """All steps up to the version; undone the last one first."""
+        steps = range(self.version, 0, -1) if undo else range(1, self.version + 1)
+        return [schema.install_statement(table, step, undo=undo) for step in steps]
+
+    def describe(self) -> str:
+        """For people."""
+        return f"Install queue {self.name} (version {self.version})"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """For file names."""
+        return f"install_{self.name_lower}"
+
+
+class UpgradeQueue(QueueOperation):
+    """Bring an installed queue from one version to the next, `to`."""
+
+    def __init__(self, name: str, to: int) -> None:
+        self.to = to
+        super().__init__(name)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """As a migration says it."""
+        return type(self).__qualname__, [], {"name": self.name, "to": self.to}
+
+    def statements(self, table: str, *, undo: bool) -> Iterable[str]:
+        """One step: a queue that is two versions behind gets two of these."""
+        return [schema.install_statement(table, self.to, undo=undo)]
+
+    def describe(self) -> str:
+        """For people."""
+        return f"Upgrade queue {self.name} to version {self.to}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """For file names."""
+        return f"upgrade_{self.name_lower}_{self.to}"
+
+
+class RenameQueue(QueueOperation):
+    """Rename a table's objects after the table itself: their names still fit `old_table`.
+
+    It stands behind RenameModel or AlterModelTable. The new names follow from the model as it is there.
+    """
+
+    def __init__(self, name: str, old_table: str) -> None:
+        self.old_table = old_table
+        super().__init__(name)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """As a migration says it."""
+        return type(self).__qualname__, [], {"name": self.name, "old_table": self.old_table}
+
+    def statements(self, table: str, *, undo: bool) -> Iterable[str]:
+        """Undone while the table still has its new name."""
+        old, new = (table, self.old_table) if undo else (self.old_table, table)
+        return schema.rename_statements(table, old, new)
+
+    def describe(self) -> str:
+        """For people."""
+        return f"Rename the objects of queue {self.name}, which fit the table {self.old_table}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """For file names."""
+        return f"rename_objects_of_{self.name_lower}"
+
+
+def _lives_on(connection: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
+    """Whether the queue is installed here. Where no queue lives Django may make its table: that is enough there."""
+    if connection.vendor != "postgresql" and router.db_for_write(model) == connection.alias:
+        raise ImproperlyConfigured(f"{not_postgresql(model, connection)}: {ROUTE_IT}")
+    return connection.vendor == "postgresql"
+
+
+def not_postgresql(model: type[models.Model], connection: BaseDatabaseWrapper) -> str:
+    """What is wrong, in words."""
+    return (
+        f"the queue {model._meta.label} lives in the database {connection.alias!r}, which is {connection.vendor}, but "
+        "queues need PostgreSQL"
+    )
