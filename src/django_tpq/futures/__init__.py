@@ -1,0 +1,33 @@
+"""Tasks and futures: `@task`, `f = fn.delay(…)`, `f.result(wait=0)`. Safe to import before apps are ready."""
+
+from django_tpq.futures.context import CurrentCall, current_call
+from django_tpq.futures.decorators import TaskFunction, task
+from django_tpq.futures.errors import (
+    CallRolledBack,
+    DuplicateTask,
+    ExecutorLost,
+    NotCommitted,
+    ResultExpired,
+    ResultTimeout,
+    TaskError,
+    TaskFailed,
+    UnknownTask,
+)
+from django_tpq.futures.future import Future
+
+__all__ = [
+    "CallRolledBack",
+    "CurrentCall",
+    "DuplicateTask",
+    "ExecutorLost",
+    "Future",
+    "NotCommitted",
+    "ResultExpired",
+    "ResultTimeout",
+    "TaskError",
+    "TaskFailed",
+    "TaskFunction",
+    "UnknownTask",
+    "current_call",
+    "task",
+]

@@ -1,0 +1,15 @@
+"""The app of the futures."""
+
+from django.apps import AppConfig
+
+
+class FuturesConfig(AppConfig):
+    """Tasks, futures, executors."""
+
+    name = "django_tpq.futures"
+    label = "tpq_futures"
+    verbose_name = "Tasks"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from django_tpq.futures import checks  # noqa: F401, PLC0415 - checks need the models

@@ -1,0 +1,167 @@
+"""Waiting for results, for everybody in the process: one listener, one thread that looks, any number of waiters.
+
+The bell says which calls are done; a look for all waiters at once, now and then, stands behind it. A waiter is
+a callback; it holds no thread of its own and no connection.
+"""
+
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import psycopg
+from django.db import connections
+
+from django_tpq.futures.calls import CallId
+from django_tpq.futures.lookup import Arrival, look_up
+from django_tpq.main.connections import connect, listener
+from tpq.results import CHANNEL, PREFIX
+from tpq.waiting import POLL_FIRST, POLL_GROWTH
+
+__all__ = ["Arrivals", "arrivals"]
+
+logger = logging.getLogger("django_tpq.arrivals")
+
+BEHIND_BELL = (0.25, 5.0)
+"""Seconds between looks while the bell works: the first, and the longest."""
+WITHOUT_BELL = (POLL_FIRST, 0.5)
+"""And without it."""
+LINGER = 10.0
+"""Seconds that the thread and its connection stay without a waiter."""
+CHUNK = 1000
+
+Callback = Callable[[Arrival], None]
+
+
+class _Waiter(NamedTuple):
+    call: CallId
+    callback: Callback
+
+
+class Arrivals:
+    """The waiters of one database."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._wake = threading.Condition()
+        self._waiters: dict[str, list[_Waiter]] = {}
+        self._fresh: set[str] = set()
+        self._gone_since: dict[str, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def watch(self, call: CallId, callback: Callback) -> None:
+        """Call `callback` once, in a thread, when the call has ended."""
+        if self._pid != os.getpid():
+            self._reset()
+        with self._wake:
+            self._waiters.setdefault(call.token, []).append(_Waiter(call, callback))
+            self._fresh.add(call.token)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tpq-arrivals", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def forget(self, call: CallId, callback: Callback) -> None:
+        """The waiter has lost its patience."""
+        with self._wake:
+            left = [w for w in self._waiters.get(call.token, ()) if w.callback is not callback]
+            if left:
+                self._waiters[call.token] = left
+            else:
+                self._waiters.pop(call.token, None)
+            self._wake.notify()
+
+    # The thread -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        ear = listener(self._alias)
+        if ear is not None:
+            ear.subscribe(CHANNEL, self._rung)
+        connection: psycopg.Connection[Any] | None = None
+        try:
+            while self._wanted_or_end():
+                try:
+                    connection = connection or connect(self._alias)
+                    self._look_for(connection, ear)
+                except Exception as error:  # noqa: BLE001 - a database or cache away is no reason to strand waiters
+                    logger.warning("results can not be looked up: %s", " ".join(str(error).split()))
+                    connection = _closed(connection)
+                    time.sleep(0.5)
+        finally:
+            if ear is not None:
+                ear.unsubscribe(CHANNEL, self._rung)
+            _closed(connection)
+            connections.close_all()
+
+    def _wanted_or_end(self) -> bool:
+        with self._wake:
+            if not self._waiters:
+                ear = listener(self._alias)
+                self._wake.wait(LINGER if ear is not None and ear.lingers else 0)
+            if not self._waiters:
+                self._thread = None
+                return False
+            return True
+
+    def _look_for(self, connection: psycopg.Connection[Any], ear: Any) -> None:
+        """Look until nobody waits any more."""
+        self._look(connection, self._take(everything=True))
+        pause = 0.0
+        while self._waiters:
+            first, longest = BEHIND_BELL if ear is not None and ear.healthy else WITHOUT_BELL
+            pause = min(longest, max(first, pause * POLL_GROWTH))
+            with self._wake:
+                rung = bool(self._fresh) or self._wake.wait_for(self._is_woken, pause)
+            self._look(connection, self._take(everything=not rung))
+            if rung:
+                pause = 0.0
+
+    def _is_woken(self) -> bool:
+        return bool(self._fresh) or not self._waiters
+
+    def _take(self, *, everything: bool) -> list[CallId]:
+        with self._wake:
+            tokens = list(self._waiters) if everything else [t for t in self._fresh if t in self._waiters]
+            self._fresh.clear()
+            return [self._waiters[token][0].call for token in tokens]
+
+    def _look(self, connection: psycopg.Connection[Any], calls: list[CallId]) -> None:
+        for start in range(0, len(calls), CHUNK):
+            chunk = calls[start : start + CHUNK]
+            for call, arrival in look_up(chunk, connection.cursor, self._gone_since):
+                self._deliver(call, arrival)
+
+    def _deliver(self, call: CallId, arrival: Arrival) -> None:
+        with self._wake:
+            waiters = self._waiters.pop(call.token, [])
+            self._gone_since.pop(call.token, None)
+        for waiter in waiters:
+            waiter.callback(arrival)
+
+    def _rung(self, payload: str | None) -> None:
+        with self._wake:
+            self._fresh.update(self._waiters if payload is None else self._named(payload))
+            if self._fresh:
+                self._wake.notify()
+
+    def _named(self, payload: str) -> Iterable[str]:
+        prefixes = {payload[i : i + PREFIX] for i in range(0, len(payload), PREFIX)}
+        return (token for token in self._waiters if token[:PREFIX] in prefixes)
+
+
+def _closed(connection: psycopg.Connection[Any] | None) -> None:
+    if connection is not None:
+        connection.close()
+
+
+@functools.cache
+def arrivals(alias: str) -> Arrivals:
+    """The waiters of a database, in this process."""
+    return Arrivals(alias)

@@ -1,0 +1,141 @@
+"""A call as bytes in a row, a result as bytes in a store, and the text that names a future. Pure.
+
+payload: signature (32 bytes), codec, NUL, (args, kwargs) by the codec
+record:  signature (32 bytes), kind (S or F), codec, NUL, value by the codec
+id:      queue:number:token
+"""
+
+import re
+import secrets
+from typing import Any, NamedTuple
+
+from django_tpq.futures.codecs import Codec, codec
+from django_tpq.futures.signing import SIZE, is_signed, sign
+
+__all__ = ["BadSignature", "CallId", "Claimed", "Failed", "new_token", "pack", "read", "unpack", "write"]
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+ID = re.compile(r"([a-z0-9_-]{1,24}):([0-9a-z]{1,13}):([A-Za-z0-9_-]{22})")
+
+
+class BadSignature(ValueError):
+    """The bytes were not signed by us for this place; nothing of them was read."""
+
+
+class CallId(NamedTuple):
+    """What names a call: its queue, its row's number, its token. Under 64 characters as text."""
+
+    queue: str
+    number: int
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.queue}:{_base36(self.number)}:{self.token}"
+
+    @classmethod
+    def parse(cls, text: str) -> "CallId":
+        """Read the text; raises ValueError when it is no call's."""
+        found = ID.fullmatch(text)
+        if not found:
+            raise ValueError(f"{text[:80]!r} is not the id of a call")
+        return cls(found[1], int(found[2], 36), found[3])
+
+
+class Claimed(NamedTuple):
+    """A claimed call's row."""
+
+    id: int
+    claim_no: int
+    attempt: int
+    deliveries: int
+    max_deliveries: int
+    task: str
+    token: str
+    payload: bytes
+    queue: str
+    """The name of its queue (no column: it is added when the row is read)."""
+
+    @property
+    def call(self) -> CallId:
+        """What names it."""
+        return CallId(self.queue, self.id, self.token)
+
+
+class Failed(NamedTuple):
+    """What is written of a failure."""
+
+    type: str
+    message: str
+    traceback: str
+    exception: Any
+    """The exception pickled, or None when it can not be."""
+    lost: bool = False
+    """Whether the executor was lost."""
+
+
+COLUMNS = Claimed._fields[:-1]
+"""The columns of a claimed call."""
+
+
+def new_token() -> str:
+    """128 random bits as 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def pack(queue: str, token: str, task: str, how: Codec, arguments: Any) -> bytes:
+    """Write and sign a call's arguments, `(args, kwargs)`."""
+    raw = how.dumps(arguments)
+    signature = sign(b"call", queue.encode(), token.encode(), task.encode(), how.name.encode(), raw)
+    return b"".join((signature, how.name.encode(), b"\0", raw))
+
+
+def unpack(queue: str, token: str, task: str, payload: bytes) -> tuple[Codec, Any]:
+    """Check and read a call's arguments.
+
+    Raises:
+        BadSignature: it was changed, or signed with another key; nothing was read.
+    """
+    signature, name, raw = _split(payload)
+    if not is_signed(signature, b"call", queue.encode(), token.encode(), task.encode(), name, raw):
+        raise BadSignature(
+            "the payload's signature is wrong: it was changed, or signed with another SECRET_KEY"
+        )
+    how = codec(name.decode())
+    return how, how.loads(raw)
+
+
+def write(token: str, how: Codec, kind: str, value: Any) -> bytes:
+    """Write and sign a result; kind: S for a value, F for what failed."""
+    raw = how.dumps(value)
+    head = kind.encode() + how.name.encode()
+    return b"".join((sign(b"result", token.encode(), head, raw), head, b"\0", raw))
+
+
+def read(token: str, record: bytes) -> Any:
+    """Check and read a result: a value, or a `Failed`.
+
+    Raises:
+        BadSignature: it was changed, or is another call's; nothing was read.
+    """
+    signature, head, raw = _split(record)
+    if not is_signed(signature, b"result", token.encode(), head, raw):
+        raise BadSignature(
+            "the result's signature is wrong: it was changed, or signed with another SECRET_KEY"
+        )
+    value = codec(head[1:].decode()).loads(raw)
+    return Failed(*value) if head[:1] == b"F" else value
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    head, nul, body = bytes(raw[SIZE:]).partition(b"\0")
+    if not nul or len(head) > 40:
+        raise BadSignature("the bytes are damaged: they have no signature")
+    return bytes(raw[:SIZE]), head, body
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = DIGITS[digit] + digits
+    return digits or "0"

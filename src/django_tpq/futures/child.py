@@ -1,0 +1,102 @@
+"""The life of one process of an executor: set up, run, and mind signals and the supervisor's death.
+
+The claim loop runs in a thread; the main thread only waits for signals, because a signal's handler interrupts
+it anywhere, in the middle of a lock too.
+"""
+
+import logging
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.module_loading import autodiscover_modules
+
+from django_tpq.futures.executor import Executor
+from tpq.board import Board
+
+__all__ = ["CUT_SHORT", "ENDED", "FAILED", "run_child"]
+
+logger = logging.getLogger("django_tpq.executor")
+
+ENDED = 0
+"""Exit code: drained, stopped or at its limit, with nothing in hand."""
+FAILED = 1
+"""Exit code: it could not start."""
+CUT_SHORT = 75
+"""Exit code: the grace time was over with calls still running; they are no suspects."""
+
+
+def run_child(
+    *,
+    alias: str,
+    queues: Sequence[str],
+    threads: int,
+    board_file: int,
+    alive_file: int,
+    grace: float,
+    drain: bool,
+    limit: int | None,
+) -> int:
+    """Run until told to stop; the exit code.
+
+    Args:
+        board_file: the board's file descriptor.
+        alive_file: a pipe that the supervisor holds open as long as it lives.
+        grace: seconds for running calls after a stop.
+    """
+    wake = _catch_signals()
+    autodiscover_modules("tasks")
+    board = Board(board_file, threads)
+    executor = Executor(alias=alias, names=queues, threads=threads, board=board, drain=drain, limit=limit)
+    settled: list[bool] = []
+    loop = threading.Thread(target=lambda: settled.append(executor.run()), name="tpq-loop", daemon=True)
+    loop.start()
+    board.ready()
+    _watch(loop, executor, board, wake, alive_file, grace)
+    logging.shutdown()
+    # Threads may still run calls whose time is over: nothing may wait for them.
+    os._exit(ENDED if settled == [True] else CUT_SHORT if not loop.is_alive() else FAILED)
+
+
+def _watch(
+    loop: threading.Thread, executor: Executor, board: Board, wake: int, alive_file: int, grace: float
+) -> None:
+    """Wait for the loop's end; hand on signals and the supervisor's death."""
+    files, stops, deadline = [wake, alive_file], 0, float("inf")
+    while loop.is_alive() and time.monotonic() < deadline:
+        ready, _, _ = select.select(files, [], [], 0.05 if stops else 0.25)
+        if wake in ready:
+            for _ in _stop_signals(os.read(wake, 64)):
+                stops += 1
+                left = grace if stops == 1 else 0.0
+                executor.stop(left)
+                deadline = min(deadline, time.monotonic() + left + 5.0)
+        if alive_file in ready:
+            logger.error("the supervisor is gone: ending")
+            files.remove(alive_file)
+            stops += 1
+            left = max(0.0, board.lease_ends - time.monotonic())
+            executor.stop(min(grace, left))
+            deadline = min(deadline, time.monotonic() + left)
+
+
+def _catch_signals() -> int:
+    """Turn SIGTERM into bytes in a pipe. SIGINT goes to the supervisor, which tells us."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _ignore)
+    return read
+
+
+def _ignore(number: int, frame: Any) -> None:
+    """Python writes the number to the pipe; that is all there is to do."""
+
+
+def _stop_signals(numbers: bytes) -> list[int]:
+    return [number for number in numbers if number == signal.SIGTERM]

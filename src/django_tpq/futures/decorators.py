@@ -1,0 +1,112 @@
+"""`@task`: a function that can also be called somewhere else, later."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from asgiref.sync import sync_to_async
+
+from django_tpq.futures.dispatch import dispatch, dispatch_many
+from django_tpq.futures.future import Future
+from django_tpq.futures.options import TaskOptions
+from django_tpq.futures.registry import register
+
+__all__ = ["TaskFunction", "task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NAME_LIMIT = 255
+
+
+class TaskFunction(Generic[P, R]):
+    """A registered task. Calling it calls the function, here and now; `delay` sends the call to a queue."""
+
+    def __init__(self, function: Callable[P, R], name: str, options: TaskOptions) -> None:
+        functools.update_wrapper(cast("Callable[P, R]", self), function)
+        self.function = function
+        self.name = name
+        self.options = options
+        self.origin = f"{function.__module__}.{function.__qualname__}"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself."""
+        return self.function(*args, **kwargs)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Send a call to the queue, in the caller's transaction; the future of its result.
+
+        Raises:
+            TypeError: an argument can not be written by the task's codec; the text names it.
+        """
+        return dispatch(self, args, kwargs)
+
+    def delay_many(self, calls: "Iterable[tuple[Any, ...] | Mapping[str, Any]]") -> list[Future[R]]:
+        """Send many calls in one go; their futures in order.
+
+        Args:
+            calls: each a tuple of positional arguments, or a dict of keyword arguments.
+        """
+        return dispatch_many(self, calls)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """As `delay`."""
+        return await sync_to_async(self.delay)(*args, **kwargs)
+
+    async def adelay_many(self, calls: "Iterable[tuple[Any, ...] | Mapping[str, Any]]") -> list[Future[R]]:
+        """As `delay_many`."""
+        return await sync_to_async(self.delay_many)(calls)
+
+    def using(self, **options: Any) -> "TaskFunction[P, R]":
+        """The same task with other options for the calls made through it: `priority`, `delay`, `queue`, …"""
+        return type(self)(self.function, self.name, _checked(self.name, self.options, options))
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}>"
+
+
+@overload
+def task(function: Callable[P, R], /) -> TaskFunction[P, R]: ...
+
+
+@overload
+def task(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
+
+
+def task(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and `name`.
+
+    Raises:
+        TypeError, ValueError: it is no function of a module, or an option does not fit.
+        DuplicateTask: another function has the name.
+    """
+    if function is None:
+        return functools.partial(_registered, name=name, options=options)
+    return _registered(function, name=name, options=options)
+
+
+def _registered(function: Callable[P, R], name: str | None, options: dict[str, Any]) -> TaskFunction[P, R]:
+    qualname = getattr(function, "__qualname__", None)
+    if qualname is None or not callable(function):
+        raise TypeError(f"@task needs a function, not {function!r}")
+    if "<" in qualname:
+        raise TypeError(
+            f"{function.__module__}.{qualname} can not be a task: executors can only find functions of a module, "
+            "not lambdas or functions inside functions"
+        )
+    full = name if name is not None else f"{function.__module__}.{qualname}"
+    if not isinstance(full, str) or not full or len(full) > NAME_LIMIT or "\0" in full:
+        raise ValueError(f"a task's name is text of 1 to {NAME_LIMIT} characters, not {full!r}")
+    registered = TaskFunction(function, full, _checked(full, TaskOptions(), options))
+    register(registered)
+    return registered
+
+
+def _checked(name: str, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+    try:
+        return base.replaced(changes)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"task {name}: {error}") from None

@@ -1,0 +1,60 @@
+"""What can go wrong with tasks and futures.
+
+TaskError
+├── UnknownTask
+├── DuplicateTask
+├── TaskFailed
+│   └── ExecutorLost
+├── ResultTimeout        (also a TimeoutError)
+├── ResultExpired
+├── NotCommitted
+└── CallRolledBack
+"""
+
+__all__ = [
+    "CallRolledBack",
+    "DuplicateTask",
+    "ExecutorLost",
+    "NotCommitted",
+    "ResultExpired",
+    "ResultTimeout",
+    "TaskError",
+    "TaskFailed",
+    "UnknownTask",
+]
+
+
+class TaskError(Exception):
+    """Anything that goes wrong with tasks."""
+
+
+class UnknownTask(TaskError):
+    """No task of that name is registered here: is its module imported (`tasks.py` of an installed app)?"""
+
+
+class DuplicateTask(TaskError):
+    """Two functions claim one task name: give one of them another by `@task(name=…)`."""
+
+
+class TaskFailed(TaskError):
+    """The task raised something that can not be raised here; the text names it and has its traceback."""
+
+
+class ExecutorLost(TaskFailed):
+    """The executor died under the call each time it was delivered; it is kept as a dead letter."""
+
+
+class ResultTimeout(TaskError, TimeoutError):
+    """The result is not there yet."""
+
+
+class ResultExpired(TaskError):
+    """The call is done, but its result is gone: its time to live is over, or it got lost with its cache."""
+
+
+class NotCommitted(TaskError):
+    """The call was made in the transaction that is still open here, so nobody can run it before the commit."""
+
+
+class CallRolledBack(TaskError):
+    """The transaction that made the call was rolled back: it will never run."""

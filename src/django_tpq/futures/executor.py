@@ -1,0 +1,215 @@
+"""One process that runs calls: the claim loop, the runner, and the door out, put together."""
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import close_old_connections, connections
+
+from django_tpq.futures import queues
+from django_tpq.futures.calls import COLUMNS, Claimed
+from django_tpq.futures.delivery import Delivery, Ended
+from django_tpq.futures.outcomes import Outcome, Refused
+from django_tpq.futures.postman import Postman
+from django_tpq.futures.results import store
+from django_tpq.futures.runner import Runner
+from django_tpq.main.connections import connect, listener
+from tpq.bell import Listener
+from tpq.board import Board
+from tpq.consumer import Consumer
+from tpq.table import QueueTable
+from tpq.tally import Tally
+
+__all__ = ["Executor", "tables"]
+
+logger = logging.getLogger("django_tpq.executor")
+
+WRONG_KEY = 20
+"""Wrong signatures in a row, with never a right one, that show that it is the key that is wrong."""
+HOUSEKEEPING = 60.0
+"""Seconds between purges."""
+
+
+def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[str, QueueTable[Claimed]]:
+    """The tables of call queues on a connection, by name."""
+    return {
+        name: QueueTable(
+            queues.manager(name).model._meta.db_table,
+            connection.cursor,
+            COLUMNS,
+            functools.partial(_claimed, name),
+        )
+        for name in names
+    }
+
+
+def _claimed(queue: str, row: tuple[Any, ...]) -> Claimed:
+    return Claimed(*row, queue)
+
+
+class Executor:
+    """Runs the calls of some queues of one database, in this process.
+
+    Args:
+        alias: the database.
+        names: the queues.
+        threads: how many calls run at once.
+        board: what it shows to the supervisor.
+        drain: end when nothing is left.
+        limit: end after so many calls; None: never.
+    """
+
+    def __init__(
+        self,
+        *,
+        alias: str,
+        names: Sequence[str],
+        threads: int,
+        board: Board,
+        drain: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        self._alias = alias
+        self._names = list(names)
+        self._ear: Listener | None = listener(alias)
+        self._ears = contextlib.ExitStack()
+        self._channels: list[str] = []
+        self._tally = Tally("tpq_tally")
+        self._postman = Postman(store(), lambda: connect(alias))
+        self._delivery = Delivery(self._tally, self._postman)
+        self._runner = Runner()
+        self._refused: list[Ended] = []
+        self._refused_in_a_row = 0
+        self._cleaned_at = time.monotonic()
+        self._consumer: Consumer[Claimed] = Consumer(
+            connect=lambda: connect(alias),
+            tables=lambda connection: list(tables(self._names, connection).values()),
+            handler=self,
+            board=board,
+            threads=threads,
+            drain=drain,
+            limit=limit,
+            bell_works=lambda: self._ear is not None and self._ear.healthy,
+        )
+
+    def run(self) -> bool:
+        """Work until stopped, drained, or at the limit; whether everything in hand was settled."""
+        with self._ears:
+            self._consumer.run()
+        self._last_words()
+        return self._consumer.is_settled
+
+    def stop(self, grace: float) -> None:
+        """Claim no more, give back what has not begun, end when the rest has, or after so many seconds."""
+        self._consumer.stop(grace)
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        if self._ear is not None and not self._channels:
+            self._channels = [table.channel() for table in tables(self._names, connection).values()]
+            for channel in self._channels:
+                self._ears.enter_context(self._ear.subscribed(channel, self._consumer.rung))
+
+    def _last_words(self) -> None:
+        self._postman.close(patience=5.0)
+        try:
+            with connect(self._alias) as connection:
+                self._tally.flush(connection)
+        except psycopg.Error as error:
+            logger.warning("the last statistics are lost: %s", " ".join(str(error).split()))
+
+    # What the consumer asks of its handler ----------------------------------------------------------------
+
+    def name(self, message: Claimed) -> bytes:
+        """What the board calls a call."""
+        return _name(message.task)
+
+    def run_one(self, message: Claimed) -> Outcome:
+        """Run a call in one of the threads."""
+        try:
+            return self._runner.run(message)
+        finally:
+            _tidy()
+
+    def settle(
+        self,
+        connection: psycopg.Connection[Any],
+        ended: "Sequence[tuple[QueueTable[Any], Claimed, Any]]",
+        *,
+        again: bool,
+    ) -> None:
+        """Apply what came out."""
+        batch = self._without_wrong_keys([Ended(*e) for e in ended])
+        if batch:
+            self._delivery.settle(connection, batch, again=again)
+
+    def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> None:
+        """Now and then: flush the counts, purge what is over."""
+        self._listen(connection)
+        if self._refused and idle:
+            held, self._refused = self._refused, []
+            table_of = tables(self._names, connection)
+            self._delivery.settle(
+                connection, [e._replace(table=table_of[e.call.queue]) for e in held], again=False
+            )
+        if self._tally.is_due:
+            self._tally.flush(connection)
+        if idle and time.monotonic() - self._cleaned_at > HOUSEKEEPING:
+            self._cleaned_at = time.monotonic()
+            store().purge(connection.cursor)
+            for table in tables(self._names, connection).values():
+                table.purge()
+
+    # Is it the key? ---------------------------------------------------------------------------------------
+
+    def _without_wrong_keys(self, ended: list[Ended]) -> list[Ended]:
+        """While no signature was ever right, hold back what would be buried: the key may be wrong, not they."""
+        if self._runner.has_verified:
+            held, self._refused = self._refused, []
+            return held + ended
+        refused = [e for e in ended if isinstance(e.outcome, Refused)]
+        self._refused += refused
+        self._refused_in_a_row += len(refused)
+        if self._refused_in_a_row >= WRONG_KEY and self._refused:
+            self._stop_claiming()
+        return [e for e in ended if not isinstance(e.outcome, Refused)]
+
+    def _stop_claiming(self) -> None:
+        reason = (
+            f"no signature of the first {self._refused_in_a_row} calls was right: SECRET_KEY differs from the "
+            "producers'; claiming has stopped"
+        )
+        logger.critical(
+            "%s. Give both the same key (or SECRET_KEY_FALLBACKS) and start the executor anew", reason
+        )
+        self._consumer.pause(reason)
+        held, self._refused = self._refused, []
+        for table in {e.table.name: e.table for e in held}.values():
+            table.release([e.receipt for e in held if e.table.name == table.name])
+
+
+@functools.cache
+def _name(task: str) -> bytes:
+    return task.encode()
+
+
+def _tidy() -> None:
+    """Leave this thread's Django connections as a request would, and none in a transaction that a task left open."""
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block or not connection.get_autocommit():
+            logger.warning("a task left a transaction open on %r: it was rolled back", connection.alias)
+            connection.close()
+            _reset(connection)
+    close_old_connections()
+
+
+def _reset(connection: Any) -> None:
+    connection.in_atomic_block = False
+    connection.savepoint_ids = []
+    connection.atomic_blocks = []
+    connection.needs_rollback = False
+    connection.run_on_commit = []
+    connection.connection = None

@@ -1,0 +1,285 @@
+"""The caller's handle on a call."""
+
+import asyncio
+import contextlib
+import pickle
+import threading
+import time
+from collections.abc import Generator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import connections, transaction
+
+from django_tpq.futures import queues
+from django_tpq.futures.arrivals import arrivals
+from django_tpq.futures.calls import CallId, Failed, read
+from django_tpq.futures.errors import (
+    CallRolledBack,
+    ExecutorLost,
+    NotCommitted,
+    ResultExpired,
+    ResultTimeout,
+    TaskFailed,
+)
+from django_tpq.futures.lookup import Arrival, look_up
+
+__all__ = ["Future", "Unborn"]
+
+R = TypeVar("R")
+
+SHORT = 0.5
+"""Seconds that one waits before the database connection is let go."""
+
+
+class Unborn:
+    """The transaction that made some calls: open, committed, or rolled back."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.is_committed = False
+        transaction.on_commit(self._committed, using=connection.alias)
+
+    def _committed(self) -> None:
+        self.is_committed = True
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the transaction, or the savepoint, is still open."""
+        return any(entry[1] == self._committed for entry in list(self._connection.run_on_commit))
+
+    def check(self, call: str) -> None:
+        """Raise unless waiting can help.
+
+        Raises:
+            NotCommitted: the transaction is open in this very thread.
+            CallRolledBack: it was rolled back.
+        """
+        if self.is_committed:
+            return
+        if not self.is_pending and not self.is_committed:
+            raise CallRolledBack(
+                f"call {call}: the transaction that made it was rolled back, so it never runs"
+            )
+        if connections[self._connection.alias] is self._connection:
+            raise NotCommitted(
+                f"call {call} was made in a transaction that is still open here: ask after the commit, for instance "
+                "in transaction.on_commit()"
+            )
+
+
+class Future(Generic[R]):
+    """The handle on a call: ask whether it is done, wait for its result. Picklable; equal by its id."""
+
+    __slots__ = ("_arrival", "_call", "_gone_since", "_task", "_unborn")
+
+    def __init__(self, call: CallId, unborn: Unborn | None = None, task: str | None = None) -> None:
+        self._call = call
+        self._unborn = unborn
+        self._task = task
+        self._arrival: Arrival | None = None
+        self._gone_since: dict[str, float] = {}
+
+    @classmethod
+    def get(cls, id: str) -> "Future[Any]":  # noqa: A002 - the public name
+        """The future of an id, from any process.
+
+        Raises:
+            ValueError: the text is no call's id.
+        """
+        return Future(CallId.parse(id))
+
+    @property
+    def id(self) -> str:
+        """Text that finds the call from any process; under 64 characters."""
+        return str(self._call)
+
+    def is_done(self) -> bool:
+        """Whether `result()` would answer now, with a value or an exception."""
+        if self._unborn is not None and not self._unborn.is_committed:
+            return not self._unborn.is_pending
+        return self._look() is not None
+
+    def result(self, wait: float = -1) -> R:
+        """The value that the task returned; what it raised is raised, with its traceback there as a note.
+
+        Args:
+            wait: negative: do not wait; 0: wait for ever; else at most so many seconds.
+
+        Raises:
+            ResultTimeout: it is not there yet.
+            ResultExpired: it is gone.
+            NotCommitted: the call was made in the transaction that is open here.
+            CallRolledBack: the call was never committed.
+            TaskFailed: what it raised can not be raised here; the text has it all.
+            ExecutorLost: the executor died under it, each time.
+        """
+        return self._answer(self._arrived(wait))
+
+    def exception(self, wait: float = -1) -> BaseException | None:
+        """What `result()` would raise for the task; None when it returned. Waits and raises as `result`."""
+        return self._exception_of(self._arrived(wait))
+
+    async def ais_done(self) -> bool:
+        """As `is_done`."""
+        return await sync_to_async(self.is_done)()
+
+    async def aresult(self, wait: float = -1) -> R:
+        """As `result`; waiting blocks no thread."""
+        return self._answer(await self._aarrived(wait))
+
+    async def aexception(self, wait: float = -1) -> BaseException | None:
+        """As `exception`; waiting blocks no thread."""
+        return self._exception_of(await self._aarrived(wait))
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return self.aresult(wait=0).__await__()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Future) and other._call == self._call
+
+    def __hash__(self) -> int:
+        return hash(self._call)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Future, (self._call, None, self._task)
+
+    def __repr__(self) -> str:
+        return f"<Future {self.id}{f' of {self._task}' if self._task else ''}>"
+
+    # ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _alias(self) -> str:
+        return queues.manager(self._call.queue).db_for_queue
+
+    def _look(self) -> Arrival | None:
+        """One look, on the caller's own connection."""
+        if self._arrival is None:
+            cursor = connections[self._alias].cursor
+            for _, arrival in look_up([self._call], cursor, self._gone_since):
+                self._arrival = arrival
+        return self._arrival
+
+    def _ready(self, wait: float) -> Arrival | None:
+        if self._unborn is not None:
+            self._unborn.check(self.id)
+        arrival = self._look()
+        if arrival is None and wait < 0:
+            raise self._timeout()
+        return arrival
+
+    def _arrived(self, wait: float) -> Arrival:
+        if arrival := self._ready(wait):
+            return arrival
+        deadline = time.monotonic() + wait if wait else float("inf")
+        self._await_birth(deadline)
+        done = threading.Event()
+        watched = arrivals(self._alias)
+
+        def arrive(arrival: Arrival) -> None:
+            self._arrival = arrival
+            done.set()
+
+        watched.watch(self._call, arrive)
+        try:
+            if not done.wait(_left(deadline, SHORT)):
+                _let_go(self._alias)
+                done.wait(_left(deadline, threading.TIMEOUT_MAX))
+        finally:
+            watched.forget(self._call, arrive)
+        if self._arrival is None:
+            raise self._timeout()
+        return self._arrival
+
+    def _await_birth(self, deadline: float) -> None:
+        """Wait for another thread's transaction to commit; `check` raises when that can not be."""
+        while self._unborn is not None and not self._unborn.is_committed:
+            if time.monotonic() > deadline:
+                raise self._timeout()
+            self._unborn.check(self.id)
+            time.sleep(0.01)
+
+    async def _aarrived(self, wait: float) -> Arrival:
+        if arrival := await sync_to_async(self._ready)(wait):
+            return arrival
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[Arrival] = loop.create_future()
+        watched = arrivals(self._alias)
+
+        def settle(arrival: Arrival) -> None:
+            if not arrived.done():
+                arrived.set_result(arrival)
+
+        def arrive(arrival: Arrival) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                loop.call_soon_threadsafe(settle, arrival)
+
+        watched.watch(self._call, arrive)
+        try:
+            self._arrival = await asyncio.wait_for(arrived, wait or None)
+        except TimeoutError:
+            raise self._timeout() from None
+        finally:
+            watched.forget(self._call, arrive)
+        return self._arrival
+
+    def _timeout(self) -> ResultTimeout:
+        return ResultTimeout(f"call {self.id} has not ended yet")
+
+    def _answer(self, arrival: Arrival) -> R:
+        value = self._value(arrival)
+        if isinstance(value, _Raised):
+            raise value.exception
+        return value  # type: ignore[no-any-return]
+
+    def _exception_of(self, arrival: Arrival) -> BaseException | None:
+        value = self._value(arrival)
+        return value.exception if isinstance(value, _Raised) else None
+
+    def _value(self, arrival: Arrival) -> Any:
+        """What the task returned, or what it raised."""
+        if arrival.record is not None:
+            value = read(self._call.token, arrival.record)
+            return _Raised(_of_failure(self.id, value)) if isinstance(value, Failed) else value
+        if arrival.dead is not None:
+            return _Raised(_of_dead_letter(self.id, *arrival.dead))
+        raise ResultExpired(
+            f"call {self.id}: neither the call nor a result is there (never committed, rolled back, or the "
+            "result's time is over)"
+        )
+
+
+class _Raised(NamedTuple):
+    exception: BaseException
+
+
+def _left(deadline: float, at_most: float) -> float:
+    return max(0.0, min(deadline - time.monotonic(), at_most))
+
+
+def _let_go(alias: str) -> None:
+    """Do not pin a database connection while waiting long."""
+    if not connections[alias].in_atomic_block:
+        connections[alias].close()
+
+
+def _of_failure(call: str, failed: Failed) -> BaseException:
+    if failed.exception is not None:
+        exception: BaseException = pickle.loads(failed.exception)
+        exception.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
+        return exception
+    kind = ExecutorLost if failed.lost else TaskFailed
+    error = kind(f"call {call}: {failed.type}: {failed.message}" if not failed.lost else failed.message)
+    if failed.traceback:
+        error.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
+    return error
+
+
+def _of_dead_letter(call: str, error: str, lost: bool) -> BaseException:
+    if lost:
+        return ExecutorLost(f"call {call}: {error}")
+    last = error.strip().splitlines()[-1] if error.strip() else "it failed"
+    failure = TaskFailed(f"call {call}: {last}")
+    failure.add_note(f"Remote traceback of call {call}:\n{error}")
+    return failure

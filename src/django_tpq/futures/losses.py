@@ -1,0 +1,41 @@
+"""Calls whose executors died under them for the last time: their futures hear of it, and they are counted."""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from django_tpq.futures.calls import Claimed
+from django_tpq.futures.delivery import ttl_of
+from django_tpq.futures.results import store
+from django_tpq.futures.runner import lost_record
+from tpq.heartbeat import Moved
+from tpq.results import Result, ring
+from tpq.tally import Tally
+
+__all__ = ["deliver_losses"]
+
+logger = logging.getLogger("django_tpq.executor")
+
+
+def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Claimed]]) -> None:
+    """Report what was taken back; for the dead letters among it, store the loss as the result."""
+    dead = [each.row for each in moved if each.state == "dead"]
+    logger.warning("%s calls of lost processes were taken back, %s of them given up", len(moved), len(dead))
+    if not dead:
+        return
+    tally = Tally("tpq_tally")
+    for call in dead:
+        logger.error(
+            "call %s of %s is dead: its executor died %s times", call.call, call.task, call.deliveries
+        )
+        tally.add(call.task, time.monotonic(), failed=True)
+    tally.flush(connection)
+    results = [Result(call.token, lost_record(call), ttl_of(call.task)) for call in dead]
+    try:
+        store().put(results, connection.cursor)
+    except Exception as error:  # noqa: BLE001 - any cache may fail in its own way; futures read the dead row then
+        logger.warning("a loss could not be stored as a result: %s", error)
+    ring(connection.cursor, [result.token for result in results])

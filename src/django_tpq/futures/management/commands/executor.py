@@ -1,0 +1,229 @@
+"""`manage.py executor`: run tasks."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings as project
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, router
+
+from django_tpq.futures import background, pidfile, queues, results
+from django_tpq.futures.child import run_child
+from django_tpq.futures.models import Task
+from django_tpq.futures.overview import report
+from django_tpq.futures.supervisor import Plan, Supervisor
+from django_tpq.main.connections import connect
+from tpq.errors import QueueError
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
+
+
+class Command(BaseCommand):
+    """Run the calls of tasks: in the background, or with -f in the foreground."""
+
+    help = (
+        "Runs the calls of tasks. Without -f it goes to the background, with a pid file and a log file; under a "
+        "service manager, in a container and in development use -f."
+    )
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The options."""
+        add = parser.add_argument
+        add("-f", "--foreground", action="store_true", help="run in foreground")
+        add("-t", "--threads", type=_positive, default=8, metavar="N",
+            help="number of concurrent executor threads, in each process (default: 8)")  # fmt: skip
+        add("--processes", type=_positive, default=1, metavar="N",
+            help="number of processes (default: 1)")  # fmt: skip
+        add("--queue", action="append", metavar="NAME",
+            help="serve this queue of TPQ_QUEUES; may be repeated (default: all in the database)")  # fmt: skip
+        add(
+            "--database", metavar="ALIAS", help="the database whose queues to serve (default: the calls' own)"
+        )
+        add("--once", "--drain", dest="drain", action="store_true",
+            help="run what is due, then end")  # fmt: skip
+        add("--max-tasks", type=_positive, metavar="N",
+            help="replace a process after so many calls")  # fmt: skip
+        add("--grace", type=_seconds, default=30.0, metavar="SECONDS",
+            help="how long running calls may take to end after a stop (default: 30)")  # fmt: skip
+        add("--pidfile", type=Path, metavar="PATH", help="default: executor.pid in the project")
+        add(
+            "--logfile",
+            type=Path,
+            metavar="PATH",
+            help="of the background; default: executor.log in the project",
+        )
+        action = parser.add_mutually_exclusive_group()
+        action.add_argument("--stop", action="store_true", help="stop the executor of the pid file, and wait")
+        action.add_argument("--status", action="store_true", help="show who works and what waits, and end")
+        add("--child", type=_files, help=argparse.SUPPRESS)
+        add("--ready-file", type=int, help=argparse.SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what the options say."""
+        try:
+            self._handle(options)
+        except (ImproperlyConfigured, QueueError, psycopg.Error, DatabaseError, OSError) as error:
+            raise CommandError(" ".join(str(error).split())) from error
+
+    def _handle(self, options: dict[str, Any]) -> None:
+        if options["stop"]:
+            return self._stop(options)
+        alias = options["database"] or router.db_for_read(Task)
+        names = _queues(alias, options["queue"])
+        _log(options["verbosity"])
+        if options["child"]:
+            sys.exit(_child(alias, names, options))
+        _preflight(alias, names)
+        if options["status"]:
+            return self._status(alias, names, options)
+        if options["foreground"] or options["drain"]:
+            sys.exit(self._supervise(alias, names, options))
+        return self._detach(options)
+
+    def _supervise(self, alias: str, names: Sequence[str], options: dict[str, Any]) -> int:
+        plan = Plan(
+            alias=alias,
+            queues=names,
+            threads=options["threads"],
+            processes=options["processes"],
+            grace=options["grace"],
+            drain=options["drain"],
+            max_tasks=options["max_tasks"],
+            options=[f"--verbosity={options['verbosity']}"],
+        )
+        if options["drain"] or (
+            options["foreground"] and not options["pidfile"] and not options["ready_file"]
+        ):
+            return Supervisor(plan, lambda: self._ready(options)).run()
+        try:
+            with pidfile.held(_pid_file(options)):
+                return Supervisor(plan, lambda: self._ready(options)).run()
+        except pidfile.PidFileTaken as error:
+            raise CommandError(str(error)) from None
+
+    def _ready(self, options: dict[str, Any]) -> None:
+        logging.getLogger("django_tpq.executor").info("executor %s is ready", os.getpid())
+        if options["ready_file"]:
+            os.write(options["ready_file"], b"ready\n")
+            os.close(options["ready_file"])
+
+    def _detach(self, options: dict[str, Any]) -> None:
+        pid_file = _pid_file(options)
+        if pid := pidfile.owner(pid_file):
+            raise CommandError(f"an executor runs already (pid {pid}, {pid_file})")
+        log = options["logfile"] or _in_project("executor.log")
+        try:
+            pid = background.start(_arguments(options, pid_file), log)
+        except background.StartFailed as error:
+            raise CommandError(f"the executor did not start: {error} (see {log})") from None
+        self.stdout.write(f"executor started, pid {pid}, log {log}; `executor --stop` ends it")
+
+    def _stop(self, options: dict[str, Any]) -> None:
+        pid_file = _pid_file(options)
+        stopped = background.stop(pid_file, options["grace"] + 10)
+        if stopped is None:
+            raise CommandError(f"no executor runs ({pid_file})")
+        if not stopped:
+            raise CommandError("the executor was told to stop, but has not ended yet: its calls take long")
+        self.stdout.write("executor stopped")
+
+    def _status(self, alias: str, names: Sequence[str], options: dict[str, Any]) -> None:
+        pid = pidfile.owner(_pid_file(options))
+        self.stdout.write(f"executor of {_pid_file(options)}: {f'pid {pid}' if pid else 'none'}")
+        for line in report(alias, names):
+            self.stdout.write(line)
+
+
+def _child(alias: str, names: Sequence[str], options: dict[str, Any]) -> int:
+    board_file, alive_file = options["child"]
+    return run_child(
+        alias=alias,
+        queues=names,
+        threads=options["threads"],
+        board_file=board_file,
+        alive_file=alive_file,
+        grace=options["grace"],
+        drain=options["drain"],
+        limit=options["max_tasks"],
+    )
+
+
+def _queues(alias: str, wanted: Sequence[str] | None) -> list[str]:
+    known = queues.names_on(alias)
+    if strange := sorted(set(wanted or ()) - set(known)):
+        raise CommandError(
+            f"no such queue in the database {alias!r}: {', '.join(strange)} (TPQ_QUEUES has: {', '.join(known) or '-'})"
+        )
+    if not known:
+        raise CommandError(f"no queue of TPQ_QUEUES is in the database {alias!r}: name another by --database")
+    return list(wanted) if wanted else known
+
+
+def _preflight(alias: str, names: Sequence[str]) -> None:
+    """Say in one line what would not work, before any process is started."""
+    results.store()
+    with connect(alias):
+        pass
+    for name in names:
+        queues.manager(name).using(alias).table()
+    try:
+        Task.objects.using(alias).exists()
+    except DatabaseError as error:
+        raise CommandError(
+            f"the tables of django_tpq.futures are not all there: run `manage.py migrate` ({error})"
+        ) from None
+
+
+def _arguments(options: dict[str, Any], pid_file: Path) -> list[str]:
+    names = ("threads", "processes", "grace", "max_tasks", "database", "verbosity")
+    arguments = [f"--{name.replace('_', '-')}={options[name]}" for name in names if options[name] is not None]
+    arguments += [f"--queue={name}" for name in options["queue"] or ()]
+    return [*arguments, f"--pidfile={pid_file}"]
+
+
+def _pid_file(options: dict[str, Any]) -> Path:
+    return Path(options["pidfile"] or _in_project("executor.pid"))
+
+
+def _in_project(name: str) -> Path:
+    return Path(getattr(project, "BASE_DIR", None) or Path.cwd()) / name
+
+
+def _log(verbosity: int) -> None:
+    """Show our own lines, unless the project's LOGGING takes care of them."""
+    for name in ("django_tpq", "tpq"):
+        logger = logging.getLogger(name)
+        if not logger.hasHandlers():
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter(FORMAT))
+            logger.addHandler(handler)
+            logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(verbosity, 2)])
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"must be seconds, not {text!r}")
+    return seconds
+
+
+def _files(text: str) -> tuple[int, int]:
+    board, alive = text.split(",")
+    return int(board), int(alive)

@@ -1,0 +1,89 @@
+"""The tables of the futures: a queue of calls, results, and the statistics of tasks."""
+
+from typing import Any
+
+from django.db import models
+
+from django_tpq.main.models import BaseQueue
+
+__all__ = ["BaseCallQueue", "CallQueue", "Result", "Tally", "Task"]
+
+
+class BaseCallQueue(BaseQueue):
+    """A queue of calls. Derive from it for one of your own, and name it in TPQ_QUEUES."""
+
+    task = models.CharField(max_length=255)
+    """The task's name."""
+    token = models.CharField(max_length=22)
+    """128 random bits: what the signature and the result are bound to."""
+    payload = models.BinaryField()
+    """The arguments, signed."""
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"call {self.pk} of {self.task}"
+
+
+class CallQueue(BaseCallQueue):
+    """The queue that calls go to unless they say another."""
+
+    class Meta:
+        db_table = "tpq_call"
+        verbose_name = "call"
+
+
+class Result(models.Model):
+    """The signed result of a call, where results go to PostgreSQL."""
+
+    token = models.CharField(max_length=22, primary_key=True)
+    record = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "tpq_result"
+
+    def __str__(self) -> str:
+        return self.token
+
+
+class Tally(models.Model):
+    """What executors have counted of a task."""
+
+    name = models.CharField(max_length=255, primary_key=True)
+    total: Any = models.BigIntegerField(default=0)
+    failures: Any = models.BigIntegerField(default=0)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        db_table = "tpq_tally"
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Task(models.Model):
+    """The statistics of a task, read with the ORM. A view: what was counted, and what runs now."""
+
+    name = models.CharField(max_length=255, primary_key=True)
+    """The task's name: `module.function`, unless it was given another."""
+    running = models.BigIntegerField()
+    """Calls that run now, in executors that are alive."""
+    total = models.BigIntegerField()
+    """Calls that have ended."""
+    failures = models.BigIntegerField()
+    """Those of them that ended in an exception, or with their executor lost."""
+    last_seen = models.DateTimeField(null=True)
+    """When the last one that ended had started."""
+    first_seen = models.DateTimeField(null=True)
+    """When the first one had started."""
+
+    class Meta:
+        managed = False
+        db_table = "tpq_task"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,74 @@
+"""How a task's calls are made and kept. Checked when the module with the task loads. Pure."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from django_tpq.futures.codecs import codec
+
+__all__ = ["TaskOptions"]
+
+QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """The options of a task, and by `.using(…)` of a call."""
+
+    queue: str = "default"
+    """The name of the call queue (see TPQ_QUEUES)."""
+    priority: int = 0
+    """Higher ones come first, from -32768 to 32767."""
+    delay: timedelta | float | None = None
+    """How long a call waits before it may run; seconds or a timedelta."""
+    codec: str | None = None
+    """`pickle` or `json`; None: as TPQ_CODEC says."""
+    max_deliveries: int = 3
+    """Executors that may die under a call before it is given up."""
+    result_ttl: timedelta | float | None = None
+    """How long its result is kept (seconds or a timedelta); 0: not at all; None: as TPQ_RESULT_TTL says."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.queue, str) or not QUEUE.fullmatch(self.queue):
+            raise ValueError(f"queue must be 1 to 24 of a-z, 0-9, _ and -, not {self.queue!r}")
+        _whole("priority", self.priority, -32768, 32767)
+        _whole("max_deliveries", self.max_deliveries, 1, 32767)
+        _duration("delay", self.delay)
+        _duration("result_ttl", self.result_ttl)
+        if self.codec is not None:
+            codec(self.codec)
+
+    def replaced(self, changes: dict[str, Any]) -> Self:
+        """These options with some changed.
+
+        Raises:
+            TypeError, ValueError: there is no such option, or its value does not fit.
+        """
+        known = {field.name for field in dataclasses.fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise TypeError(f"no such option: {', '.join(unknown)} (there are {', '.join(sorted(known))})")
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def delay_duration(self) -> timedelta | None:
+        """The delay as a timedelta; None: none."""
+        delay = self.delay
+        duration = timedelta(seconds=delay) if isinstance(delay, (int, float)) else delay
+        return duration if duration and duration > timedelta(0) else None
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+
+def _duration(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
+        raise TypeError(f"{name} must be seconds or a timedelta, not {value!r}")
+    length = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    if length < timedelta(0):
+        raise ValueError(f"{name} can not be negative: {value!r}")

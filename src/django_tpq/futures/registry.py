@@ -1,0 +1,53 @@
+"""Task names and their functions. Filled when modules with tasks are imported; nothing is imported by name."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from django_tpq.futures.errors import DuplicateTask, UnknownTask
+from django_tpq.futures.options import TaskOptions
+
+__all__ = ["Registered", "find", "names", "register"]
+
+
+class Registered(Protocol):
+    """What the registry holds."""
+
+    name: str
+    options: TaskOptions
+    origin: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+_tasks: dict[str, Registered] = {}
+
+
+def register(task: Registered) -> None:
+    """Add a task. The same function again (a reload) takes the place.
+
+    Raises:
+        DuplicateTask: another function has the name.
+    """
+    known = _tasks.get(task.name)
+    if known is not None and known.origin != task.origin:
+        raise DuplicateTask(
+            f"the task {task.name!r} is defined twice: by {known.origin} and by {task.origin}"
+        )
+    _tasks[task.name] = task
+
+
+def find(name: str) -> Registered:
+    """The task of a name.
+
+    Raises:
+        UnknownTask: this process does not know it.
+    """
+    try:
+        return _tasks[name]
+    except KeyError:
+        raise UnknownTask(f"this executor does not know the task {name!r}") from None
+
+
+def names() -> Iterator[str]:
+    """The names of all tasks."""
+    return iter(sorted(_tasks))

@@ -1,0 +1,140 @@
+"""Where results are kept: a Django cache, or a table in PostgreSQL. A plug point: TPQ_RESULT_STORE.
+
+Unset, results go to the `default` cache, as far as other processes can see it; a fresh project's can not
+(locmem), and then they go to the table.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, Protocol
+
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from django_tpq.conf import settings
+from tpq.results import Result, ResultTable
+
+__all__ = ["CacheResults", "DatabaseResults", "ResultStore", "default_ttl", "store"]
+
+Cursor = Callable[[], AbstractContextManager[Any]]
+
+TABLE = "tpq_result"
+
+
+class ResultStore(Protocol):
+    """What a store has to do. One instance serves all threads."""
+
+    transactional: bool
+    """Whether `put` writes on the cursor's connection, so that a result commits with its call's ack."""
+
+    def put(self, results: Sequence[Result], cursor: Cursor) -> None:
+        """Keep results for their time to live; a later one of the same token takes the place."""
+
+    def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
+        """The results that are there, by token. Reading destroys nothing."""
+
+    def purge(self, cursor: Cursor) -> int:
+        """Delete what has expired, if nobody else does; how many."""
+
+
+class CacheResults:
+    """Results in a Django cache that all processes can see.
+
+    Raises:
+        ImproperlyConfigured: there is no such cache, or each process has its own.
+    """
+
+    transactional = False
+
+    def __init__(self, alias: str) -> None:
+        if _is_private(alias):
+            raise ImproperlyConfigured(
+                f"TPQ_RESULT_CACHE is {alias!r}, but that cache lives in one process only: executors' results would "
+                "never arrive. Name a shared cache (Redis, memcached, database, file), or remove the setting: "
+                "results then go to PostgreSQL"
+            )
+        self.alias = alias
+
+    def put(self, results: Sequence[Result], cursor: Cursor) -> None:
+        by_ttl: dict[timedelta, dict[str, bytes]] = {}
+        for result in results:
+            by_ttl.setdefault(result.ttl, {})[_cache_key(result.token)] = result.record
+        for ttl, values in by_ttl.items():
+            if failed := caches[self.alias].set_many(values, timeout=ttl.total_seconds()):
+                raise OSError(f"the cache {self.alias!r} did not take {len(failed)} results")
+
+    def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
+        keys = {_cache_key(token): token for token in tokens}
+        return {keys[key]: record for key, record in caches[self.alias].get_many(list(keys)).items()}
+
+    def purge(self, cursor: Cursor) -> int:
+        return 0
+
+
+class DatabaseResults:
+    """Results in the queue's own database: they commit with the ack, and nothing is lost in between."""
+
+    transactional = True
+
+    def put(self, results: Sequence[Result], cursor: Cursor) -> None:
+        ResultTable(TABLE, cursor).put(results)
+
+    def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
+        return ResultTable(TABLE, cursor).get(tokens)
+
+    def purge(self, cursor: Cursor) -> int:
+        return ResultTable(TABLE, cursor).purge()
+
+
+def store() -> ResultStore:
+    """The store of the settings.
+
+    Raises:
+        ImproperlyConfigured: the settings name one that can not work.
+    """
+    return _store(settings.RESULT_STORE, settings.RESULT_CACHE)
+
+
+def default_ttl() -> timedelta:
+    """How long results are kept that say nothing themselves."""
+    return timedelta(seconds=settings.RESULT_TTL)
+
+
+@functools.cache
+def _store(path: str | None, alias: str | None) -> ResultStore:
+    if path is not None:
+        try:
+            made: ResultStore = import_string(path)()
+        except ImportError as error:
+            raise ImproperlyConfigured(f"TPQ_RESULT_STORE is {path!r}: {error}") from error
+        return made
+    if alias is not None:
+        return CacheResults(alias)
+    return DatabaseResults() if _is_private("default") else CacheResults("default")
+
+
+def _is_private(alias: str) -> bool:
+    try:
+        return isinstance(caches[alias], (LocMemCache, DummyCache))
+    except InvalidCacheBackendError as error:
+        raise ImproperlyConfigured(
+            f"TPQ_RESULT_CACHE is {alias!r}, but CACHES has no such cache: {error}"
+        ) from error
+
+
+def _cache_key(token: str) -> str:
+    return f"tpq:{token}"
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in {"CACHES", "TPQ_RESULT_CACHE", "TPQ_RESULT_STORE"}:
+        _store.cache_clear()
+
+
+setting_changed.connect(_forget)

