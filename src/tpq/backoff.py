@@ -18,5 +18,5 @@ class Exponential:
 
     def delay(self, tries: int) -> timedelta:
         """The wait after so many tries (1 and up)."""
-        full = min(self.limit, self.base * 2 ** min(max(tries, 1) - 1, 20))
+        full: timedelta = min(self.limit, self.base * 2 ** min(max(tries, 1) - 1, 20))
         return full * (1 - self.jitter * random.random())  # noqa: S311 - spreading load, no secret

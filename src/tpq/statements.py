@@ -36,7 +36,7 @@ def compose(
         filters: (column, whether the wanted value is NULL); a wanted value is named `where_<column>`.
         conflict: whether a taken `unique_key` refuses the row without an error.
     """
-    text = sql.SQL(_read(name))  # type: ignore[arg-type]
+    text = sql.SQL(_read(name))
     quoted = identifier(table)
     return text.format(
         table=quoted,

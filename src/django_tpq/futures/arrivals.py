@@ -92,12 +92,13 @@ class Arrivals:
                     self._look_for(connection, ear)
                 except Exception as error:  # noqa: BLE001 - a database or cache away is no reason to strand waiters
                     logger.warning("results can not be looked up: %s", " ".join(str(error).split()))
-                    connection = _closed(connection)
+                    _close(connection)
+                    connection = None
                     time.sleep(0.5)
         finally:
             if ear is not None:
                 ear.unsubscribe(CHANNEL, self._rung)
-            _closed(connection)
+            _close(connection)
             connections.close_all()
 
     def _wanted_or_end(self) -> bool:
@@ -156,7 +157,7 @@ class Arrivals:
         return (token for token in self._waiters if token[:PREFIX] in prefixes)
 
 
-def _closed(connection: psycopg.Connection[Any] | None) -> None:
+def _close(connection: psycopg.Connection[Any] | None) -> None:
     if connection is not None:
         connection.close()
 

@@ -1,5 +1,6 @@
 """System checks of the futures."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -13,7 +14,7 @@ from django_tpq.futures.results import DatabaseResults, store
 
 
 @register(deploy=True)
-def check_results(app_configs: "list[AppConfig] | None", **_: Any) -> list[CheckMessage]:
+def check_results(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
     """Results must arrive in other processes."""
     try:
         kept = store()
@@ -33,7 +34,7 @@ def check_results(app_configs: "list[AppConfig] | None", **_: Any) -> list[Check
 
 
 @register(Tags.models)
-def check_queues(app_configs: "list[AppConfig] | None", **_: Any) -> list[CheckMessage]:
+def check_queues(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
     """TPQ_QUEUES and TPQ_CODEC name what is there."""
     messages: list[CheckMessage] = []
     for name in settings.QUEUES:

@@ -73,7 +73,7 @@ def _row(task: Registered, token: str, args: Sequence[Any], kwargs: Mapping[str,
     how = codec(options.codec or settings.CODEC)
     try:
         payload = pack(options.queue, token, task.name, how, (tuple(args), dict(kwargs)))
-    except Exception as error:  # noqa: BLE001 - pickling runs the arguments' own code, which may raise anything
+    except Exception as error:  # pickling runs the arguments' own code, which may raise anything
         raise _unwritable(task, how, args, kwargs, error) from error
     row = {"task": task.name, "token": token, "payload": payload, "priority": options.priority}
     if options.max_deliveries != DEFAULT_DELIVERIES:

@@ -48,7 +48,7 @@ def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[st
 
 
 def _claimed(queue: str, row: tuple[Any, ...]) -> Claimed:
-    return Claimed(*row, queue)
+    return Claimed._make((*row, queue))
 
 
 class Executor:

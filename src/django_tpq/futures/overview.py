@@ -42,7 +42,8 @@ def _figures(alias: str, name: str) -> QueueFigures:
     unknown = dict(waiting.values_list("task").annotate(Count("id")).order_by("task"))
     age = None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())
     states = [counts.get(state, 0) for state in ("ready", "waiting", "claimed", "dead")]
-    return QueueFigures(name, *states, oldest=age, unknown=unknown)
+    ready, waits, claimed, dead = states
+    return QueueFigures(name, ready, waits, claimed, dead, age, unknown)
 
 
 def consumers(alias: str) -> list[Any]:
@@ -56,7 +57,7 @@ def report(alias: str, names: Sequence[str]) -> Iterator[str]:
     living = consumers(alias)
     yield f"{len(living)} executor process(es) alive in database {alias!r}"
     for c in living:
-        running = ", ".join(f"{name} ×{n}" for name, n in sorted(c.running.items())) or "nothing"
+        running = ", ".join(f"{name} x{n}" for name, n in sorted(c.running.items())) or "nothing"
         yield f"  pid {c.pid} on {c.host}, version {c.version}, queues {', '.join(c.queues)}: runs {running}"
         if c.state:
             yield f"    !! {c.state}"

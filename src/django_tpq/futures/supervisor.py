@@ -268,10 +268,10 @@ class Supervisor:
                 child.process.terminate()
 
     def _announce(self) -> None:
-        if self._on_ready is not None and self._children and not self._code:
-            if all(child.consumer and child.board.is_ready for child in self._children):
-                self._on_ready()
-                self._on_ready = None
+        is_up = self._children and all(child.consumer and child.board.is_ready for child in self._children)
+        if self._on_ready is not None and is_up and not self._code:
+            self._on_ready()
+            self._on_ready = None
 
     def _end(self) -> None:
         for child in self._children:  # only after an error of our own

@@ -10,8 +10,8 @@ from django.db import connections, models, router, transaction
 
 from django_tpq.main import awaiting, rows
 from django_tpq.main.connections import listener, require_postgresql
-from django_tpq.main.errors import QueueEmpty
 from django_tpq.main.durations import Duration, seconds
+from django_tpq.main.errors import QueueEmpty
 from tpq import schema
 from tpq.message import State, decode, encode
 from tpq.table import QueueTable
@@ -226,7 +226,7 @@ class QueueManager(models.Manager[M]):
     @property
     def db_for_queue(self) -> str:
         """The alias the queue lives in."""
-        return self._db or router.db_for_write(self.model, **self._hints)
+        return self._db or router.db_for_write(self.model)
 
     def table(
         self,

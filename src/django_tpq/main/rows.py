@@ -17,8 +17,21 @@ M = TypeVar("M", bound=models.Model)
 Field: TypeAlias = "models.Field[Any, Any]"
 
 STANDARD = frozenset(
-    "id seq state priority due_at claim_no attempt max_attempts deliveries max_deliveries claimed_by unique_key "
-    "headers body error enqueued_at".split()
+    (
+        *(
+            "id",
+            "seq",
+            "state",
+            "priority",
+            "due_at",
+            "claim_no",
+            "claimed_by",
+            "unique_key",
+            "headers",
+            "body",
+        ),
+        *("attempt", "max_attempts", "deliveries", "max_deliveries", "error", "enqueued_at"),
+    )
 )
 """The columns every queue has."""
 
@@ -44,14 +57,14 @@ def values(
         return {}
     _known(model, given)
     instance = model(**given)
-    prepared = {}
+    prepared: dict[str, Any] = {}
     for field in fields:
         value = field.pre_save(instance, add=True)
         if isinstance(value, DatabaseDefault):
             continue
         if value is None and not field.null:
             raise TypeError(f"{model.__name__} needs {field.name}=…: that column may not be NULL")
-        prepared[field.column] = field.get_db_prep_save(value, connection)
+        prepared[_column(field)] = field.get_db_prep_save(value, connection)
     return prepared
 
 
@@ -62,7 +75,12 @@ def filters(
     _known(model, wanted)
     instance = model(**wanted)
     chosen = [f for f in own_fields(model) if f.name in wanted or f.attname in wanted]
-    return {f.column: f.get_db_prep_save(getattr(instance, f.attname), connection) for f in chosen}
+    return {_column(f): f.get_db_prep_save(getattr(instance, f.attname), connection) for f in chosen}
+
+
+def _column(field: Field) -> str:
+    assert field.column is not None  # noqa: S101 - concrete fields have one
+    return field.column
 
 
 def _known(model: type[models.Model], given: Mapping[str, Any]) -> None:
@@ -86,7 +104,7 @@ def reader(model: type[M], alias: str) -> tuple[tuple[str, ...], Callable[[tuple
             converted[body] = decode(row[body])
         return model.from_db(alias, names, converted)
 
-    return tuple(f.column for f in fields), instance
+    return tuple(map(_column, fields)), instance
 
 
 @contextlib.contextmanager

@@ -1,0 +1,72 @@
+"""The threads of one process: each takes a message from the buffer, runs it, puts what came out in the outbox."""
+
+import threading
+import time
+from collections import deque
+from typing import Any, Generic, TypeVar
+
+from tpq.board import Board
+from tpq.buffer import Buffer, Claimed, Item
+from tpq.handler import Handler
+
+__all__ = ["Crew"]
+
+LINGER = 0.005
+"""Seconds that outcomes wait for company while threads are busy."""
+FULL = 200
+"""Outcomes that leave without waiting for more."""
+
+M = TypeVar("M", bound=Claimed)
+
+
+class Crew(Generic[M]):
+    """Some threads, their outbox, and the event that wakes who empties it."""
+
+    def __init__(self, buffer: Buffer[M], handler: Handler[M], board: Board, threads: int) -> None:
+        self._buffer = buffer
+        self._handler = handler
+        self._board = board
+        self._threads = threads
+        self._is_ending = False
+        self.outbox: deque[tuple[Item[M], Any]] = deque()
+        self.wake = threading.Event()
+
+    def start(self) -> None:
+        """Start the threads."""
+        for slot in range(self._threads):
+            threading.Thread(target=self._work, args=(slot,), name=f"tpq-{slot}", daemon=True).start()
+
+    def end(self) -> None:
+        """Let the threads end after what they run."""
+        self._is_ending = True
+        self._buffer.end(self._threads)
+
+    def linger(self) -> None:
+        """Wait a moment for more outcomes, if more are to be expected."""
+        until = time.monotonic() + LINGER
+        while len(self.outbox) < FULL and not self._buffer.is_empty:
+            left = until - time.monotonic()
+            if left <= 0 or not self.wake.wait(left):
+                return
+            self.wake.clear()
+
+    def _work(self, slot: int) -> None:
+        board, handler, outbox, buffer = self._board, self._handler, self.outbox, self._buffer
+        while (item := buffer.get()) is not None:
+            if self._is_ours(item):
+                board.begin(slot, item.table, item.message.id, handler.name(item.message))
+                outcome = handler.run_one(item.message)
+                board.end(slot)
+            else:
+                outcome = None
+            outbox.append((item, outcome))
+            if len(outbox) == 1 or buffer.is_empty or len(outbox) >= FULL:
+                self.wake.set()
+
+    def _is_ours(self, item: Item[M]) -> bool:
+        """Whether a message may be started: not while our own clock says that it may be another's."""
+        while not self._board.is_fresh():
+            if item.generation != self._buffer.generation or self._is_ending:
+                return False
+            time.sleep(0.05)
+        return item.generation == self._buffer.generation
