@@ -153,11 +153,13 @@ class Listener:
             for channel in new:
                 self._tell(channel, None)
             self._receive(connection)  # also what came with the answer to LISTEN: no socket shows it any more
+            if self._closing and not listening:
+                return
             ready = _readable(None if listening else self._idle, connection.fileno(), self._wake_r)
+            if not ready:
+                return  # nobody has been here for a while
             if self._wake_r in ready:
                 self._drain()
-            if not listening and (self._closing or not ready):
-                return
 
     def _update(self, connection: psycopg.Connection[Any], listening: set[str]) -> set[str]:
         """Bring LISTEN in line with the subscribers; the channels that are new."""

@@ -18,7 +18,7 @@ __all__ = ["LEASE", "Board"]
 LEASE = 6.5
 """Seconds after a beat during which calls may be started. Others take a consumer for dead after 8."""
 
-CONSUMER, BEAT, TURNED, READY, STATE = 0, 8, 16, 24, 40
+CONSUMER, BEAT, TURNED, READY, WATCHED, STATE, WATCHED_TABLE = 0, 8, 16, 24, 32, 40, 240
 SLOTS_AT = 256
 SLOT = struct.Struct("=qqH110s")
 SLOT_SIZE = 128
@@ -83,6 +83,12 @@ class Board:
         text = state.encode()[:200].decode(errors="ignore").encode()
         self._set("=200s", STATE, text)
 
+    def watch(self, suspect: tuple[int, int] | None) -> None:
+        """Note the table and id of the call that is to blame if the process dies now; None: whoever runs."""
+        table, number = suspect or (0, 0)
+        self._set("=H", WATCHED_TABLE, table)
+        self._set("=q", WATCHED, number)
+
     def begin(self, slot: int, table: int, number: int, name: bytes) -> None:
         """Note that a call begins."""
         SLOT.pack_into(self._page, SLOTS_AT + slot * SLOT_SIZE, number, table, len(name[:110]), name[:110])
@@ -122,8 +128,13 @@ class Board:
         slots = (SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE) for i in range(self.threads))
         return Counter(name[:length].decode(errors="replace") for number, _, length, name in slots if number)
 
-    def begun(self) -> dict[int, list[int]]:
-        """The ids of the calls that run now, by the number of their table."""
+    def to_blame(self) -> dict[int, list[int]]:
+        """After a crash: the ids of the calls that may have caused it, by the number of their table."""
+        begun, watched = self._begun(), int(self._get("=q", WATCHED))
+        table = int(self._get("=H", WATCHED_TABLE))
+        return {table: [watched]} if watched and watched in begun.get(table, ()) else begun
+
+    def _begun(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
         for i in range(self.threads):
             number, table, _, _ = SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE)

@@ -22,6 +22,10 @@ class Claimed(Protocol):
     def claim_no(self) -> int:
         """With the id: the receipt."""
 
+    @property
+    def deliveries(self) -> int:
+        """Deliveries of it that were lost; more than 0: a suspect."""
+
 
 M = TypeVar("M", bound=Claimed)
 

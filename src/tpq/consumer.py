@@ -70,7 +70,7 @@ class Consumer(Generic[M]):
         self._unsettled: list[tuple[Item[M], Any]] = []
         self._settled_in_vain = False
         self._in_hand = self._consumer = 0
-        self._hungry, self._rung = True, False
+        self._hungry, self._rung, self._is_idle = True, False, False
         self._tick_at = self._due_at = 0.0
         self._poll = POLL_FIRST
         self._stopping, self._deadline = False, float("inf")
@@ -126,7 +126,7 @@ class Consumer(Generic[M]):
     def _is_over(self) -> bool:
         if self._stopping:
             return self._in_hand == 0 or time.monotonic() > self._deadline
-        if self._in_hand or self._quarantine.tables:
+        if self._in_hand:
             return False
         if self._drain and not self._hungry and self._consumer:
             return True
@@ -138,7 +138,7 @@ class Consumer(Generic[M]):
             self._tables = self._tables_on(self._connection)
         self._follow_consumer()
         self._settle()
-        self._handler.tick(self._connection, idle=self._in_hand == 0)
+        self._handler.tick(self._connection, idle=self._is_idle)
         if self._stopping:
             self._release(self._buffer.take_all())
         elif self._may_claim:
@@ -191,6 +191,8 @@ class Consumer(Generic[M]):
         again, self._settled_in_vain = self._settled_in_vain, True
         self._handler.settle(self._connection, ended, again=again)
         self._settled_in_vain = False
+        for item, _ in self._unsettled:
+            self._quarantine.has_ended(item.table, item.message.id)
         self._in_hand -= len(self._unsettled)
         self._unsettled = []
         self._pace.ended(len(ended))
@@ -198,7 +200,8 @@ class Consumer(Generic[M]):
     # Claiming ---------------------------------------------------------------------------------------------
 
     def _claim(self) -> None:
-        if self._quarantine.tables and not self._claim_around_suspects():
+        self._board.watch(self._quarantine.watched)
+        if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
             return
         want = self._pace.want
         room = min(BATCH, want - self._in_hand)
@@ -215,6 +218,7 @@ class Consumer(Generic[M]):
                 break
         self._hungry = found >= room
         self._poll = POLL_FIRST if found else min(POLL_LAST, self._poll * POLL_GROWTH)
+        self._is_idle = not found and not self._in_hand
         if rung and not found:
             self._look_ahead()  # it rang for something that falls due later
 
@@ -224,21 +228,23 @@ class Consumer(Generic[M]):
         start = int(time.monotonic() * 1000) % len(indexes) if len(indexes) > 1 else 0
         return indexes[start:] + indexes[:start]
 
-    def _claim_around_suspects(self) -> bool:
-        """Claim a suspect when it may run; whether others may be claimed now."""
-        if not self._quarantine.may_take(self._in_hand, self._threads):
-            return self._quarantine.is_impatient
+    def _claim_suspect(self) -> bool:
+        """Claim one suspect for a free thread; whether nothing else may be claimed now."""
+        if not self._buffer.is_empty or self._in_hand >= self._threads:
+            return True
         for index in self._quarantine.tables:
-            if rows := self._tables[index].claim_suspect(self._consumer):
-                self._quarantine.taken()
-                self._hand_out(index, rows)
-                return False
-        self._quarantine.over()
+            for message in self._tables[index].claim_suspect(self._consumer):
+                self._quarantine.watch(index, message.id, message.deliveries)
+                self._board.watch(self._quarantine.watched)
+                self._hand_out(index, [message])
+                return True
+        self._quarantine.clear()
         self._hungry = True
-        return True
+        return False
 
     def _hand_out(self, table: int, messages: Sequence[M]) -> None:
         self._in_hand += len(messages)
+        self._is_idle = False
         if self._left is not None:
             self._left -= len(messages)
         self._buffer.put(table, messages)
@@ -278,4 +284,4 @@ class Consumer(Generic[M]):
         pause = POLL_BEHIND_BELL
         if not self._bell_works() and self._in_hand < self._threads:
             pause, self._hungry = self._poll, True
-        return max(0.001, min(pause, self._tick_at - now, self._due_at - now))
+        return max(0.001, min(pause, self._tick_at - now, self._due_at - now, self._quarantine.rest))

@@ -27,6 +27,9 @@ LOOK = 1.0
 SECOND_LOOK = 60.0
 """Seconds between looks for claims that arrived after their consumer had been taken for dead."""
 
+ORPHANS = 600.0
+"""Seconds between looks for claims without any consumer; the first is soon after the start."""
+
 Row = TypeVar("Row")
 
 
@@ -64,6 +67,7 @@ class Heart(Generic[Row]):
         self._steady_since: float | None = None
         self._looked_at = 0.0
         self._looked_twice_at = time.monotonic()
+        self._looked_for_orphans_at = float("-inf")
 
     def register(self, host: str, pid: int, version: str, queues: Sequence[str]) -> int:
         """Enter a consumer; its id."""
@@ -110,6 +114,22 @@ class Heart(Generic[Row]):
             self._looked_twice_at = now
             moved += self._reclaim_all(self._rows("lost", {}))
             self._rows("leave", {"ids": []})
+        if now - self._looked_for_orphans_at > ORPHANS:
+            self._looked_for_orphans_at = now
+            moved += self._adopt_orphans()
+        return moved
+
+    def _adopt_orphans(self) -> list[Moved[Row]]:
+        """Take back claims whose consumer has no row any more.
+
+        Who claims has had its row before: so holders are read first, and rows after them.
+        """
+        moved: list[Moved[Row]] = []
+        for name, table in self._queues.items():
+            holders = table.holders()
+            known = {row[0] for row in self._rows("known", {"ids": holders})}
+            if orphaned := [number for number in holders if number not in known]:
+                moved += self._reclaim(name, orphaned)
         return moved
 
     def leave(self, consumers: Sequence[int]) -> None:

@@ -1,7 +1,9 @@
-"""When a suspect may run: a message whose last run may have ended its process.
+"""Suspects: messages whose last run may have ended its process.
 
-It runs alone, so that the next crash names it and nobody beside it. But neither it nor what runs already may
-hold the other up for ever: after `ALONE` seconds they run side by side.
+They run first and one at a time, and each is *watched* for a moment: nothing else is started beside it, and if
+the process dies meanwhile, the watched one is to blame and nobody else. Who was merely running when a process
+died the first time is most likely innocent: a short moment is enough, so that many start again quickly. Who was
+there twice is watched longer.
 """
 
 import time
@@ -9,39 +11,50 @@ from collections.abc import Iterable
 
 __all__ = ["Quarantine"]
 
-ALONE = 10.0
-"""Seconds that a suspect may keep everything else waiting, and everything else it."""
+WATCH_FIRST = 0.15
+"""Seconds that a message is watched after one lost delivery."""
+WATCH_LATER = 10.0
+"""Seconds that it is watched after more."""
 
 
 class Quarantine:
-    """The suspects in sight of one process."""
+    """The suspects in sight of one process, and the one it watches."""
 
     def __init__(self) -> None:
         self.tables: list[int] = []
         """The numbers of the tables that have suspects ready."""
-        self._since: float | None = None
+        self._watched: tuple[int, int] | None = None
+        self._until = 0.0
 
     def sight(self, tables: Iterable[int]) -> None:
         """These tables have suspects now."""
         self.tables = sorted(tables)
 
-    def may_take(self, in_hand: int, threads: int) -> bool:
-        """Whether a suspect may be claimed now."""
-        if in_hand == 0:
-            return True
-        if self._since is None:
-            self._since = time.monotonic()
-        return self.is_impatient and in_hand < threads
-
-    def taken(self) -> None:
-        """A suspect runs from now on."""
-        self._since = time.monotonic()
-
-    def over(self) -> None:
+    def clear(self) -> None:
         """There are none left."""
-        self.tables, self._since = [], None
+        self.tables = []
+
+    def watch(self, table: int, number: int, deliveries: int) -> None:
+        """A suspect runs from now on."""
+        self._watched = table, number
+        self._until = time.monotonic() + (WATCH_FIRST if deliveries <= 1 else WATCH_LATER)
+
+    def has_ended(self, table: int, number: int) -> None:
+        """A message has ended; if it was the watched one, that is over."""
+        if self._watched == (table, number):
+            self._watched = None
 
     @property
-    def is_impatient(self) -> bool:
-        """Whether others may run beside it."""
-        return self._since is not None and time.monotonic() - self._since > ALONE
+    def is_watching(self) -> bool:
+        """Whether a suspect runs on its own at the moment."""
+        return self._watched is not None and time.monotonic() < self._until
+
+    @property
+    def watched(self) -> tuple[int, int] | None:
+        """The table and id of the suspect that runs on its own at the moment."""
+        return self._watched if self.is_watching else None
+
+    @property
+    def rest(self) -> float:
+        """Seconds until the watch is over."""
+        return self._until - time.monotonic() if self._watched else float("inf")

@@ -133,6 +133,10 @@ class QueueTable(Generic[Row]):
         values = {"consumers": list(consumers), "begun": None if begun is None else list(begun)}
         return [(row[0], row[1], self._row(row[2:])) for row in self._rows(statement, values)]
 
+    def holders(self) -> list[int]:
+        """The consumers that hold claims. Reads the whole table."""
+        return [row[0] for row in self._rows(compose("holders", self.name), {})]
+
     # Settling claims: each returns the ids whose receipt held ---------------------------------------------
 
     def ack(self, receipts: Sequence[Receipt]) -> set[int]:

@@ -59,7 +59,13 @@ def run_child(
     _watch(loop, executor, board, wake, alive_file, grace)
     logging.shutdown()
     # Threads may still run calls whose time is over: nothing may wait for them.
-    os._exit(ENDED if settled == [True] else CUT_SHORT if not loop.is_alive() else FAILED)
+    os._exit(_code(settled, is_stuck=loop.is_alive()))
+
+
+def _code(settled: list[bool], *, is_stuck: bool) -> int:
+    if settled == [True]:
+        return ENDED
+    return CUT_SHORT if settled or is_stuck else FAILED
 
 
 def _watch(

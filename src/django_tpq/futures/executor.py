@@ -117,6 +117,7 @@ class Executor:
         self._postman.close(patience=5.0)
         try:
             with connect(self._alias) as connection:
+                self._let_go_of_refused(connection)
                 self._tally.flush(connection)
         except psycopg.Error as error:
             logger.warning("the last statistics are lost: %s", " ".join(str(error).split()))
@@ -149,12 +150,8 @@ class Executor:
     def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> None:
         """Now and then: flush the counts, purge what is over."""
         self._listen(connection)
-        if self._refused and idle:
-            held, self._refused = self._refused, []
-            table_of = tables(self._names, connection)
-            self._delivery.settle(
-                connection, [e._replace(table=table_of[e.call.queue]) for e in held], again=False
-            )
+        if idle:
+            self._bury_refused(connection)
         if self._tally.is_due:
             self._tally.flush(connection)
         if idle and time.monotonic() - self._cleaned_at > HOUSEKEEPING:
@@ -177,6 +174,21 @@ class Executor:
             self._stop_claiming()
         return [e for e in ended if not isinstance(e.outcome, Refused)]
 
+    def _bury_refused(self, connection: psycopg.Connection[Any]) -> None:
+        """The queue is empty and they were few: it was they, not the key."""
+        if self._refused:
+            self._delivery.settle(connection, self._take_refused(connection), again=False)
+
+    def _let_go_of_refused(self, connection: psycopg.Connection[Any]) -> None:
+        """We end before it is known whether it was they or the key: leave them to others."""
+        for e in self._take_refused(connection):
+            e.table.release([e.receipt])
+
+    def _take_refused(self, connection: psycopg.Connection[Any]) -> list[Ended]:
+        held, self._refused = self._refused, []
+        by_name = tables(self._names, connection)
+        return [e._replace(table=by_name[e.call.queue]) for e in held]
+
     def _stop_claiming(self) -> None:
         reason = (
             f"no signature of the first {self._refused_in_a_row} calls was right: SECRET_KEY differs from the "
@@ -187,8 +199,8 @@ class Executor:
         )
         self._consumer.pause(reason)
         held, self._refused = self._refused, []
-        for table in {e.table.name: e.table for e in held}.values():
-            table.release([e.receipt for e in held if e.table.name == table.name])
+        for e in held:
+            e.table.release([e.receipt])
 
 
 @functools.cache

@@ -33,6 +33,10 @@ logger = logging.getLogger("django_tpq.executor")
 
 STUCK = 30.0
 """Seconds without a turn of its claim loop, and without a running call, after which a process gets no beat."""
+SHORT_LIFE = 10.0
+"""Seconds of life before which a process's death is a quick one."""
+QUICK_CRASHES = 10
+"""Quick deaths in a row after which the next start waits longer and longer."""
 START_LIMIT = 120.0
 """Seconds a process may take to start."""
 
@@ -150,8 +154,10 @@ class Supervisor:
             logger.error("process %s could not start", child.process.pid)
             self._code = 1
         elif not self._stops:
-            self._crashes += 1
-            pause = 0.0 if child.was_ready else self._backoff.delay(self._crashes).total_seconds()
+            lived_long = child.was_ready and time.monotonic() - child.started_at > SHORT_LIFE
+            self._crashes = 0 if lived_long else self._crashes + 1
+            too_many = self._crashes - QUICK_CRASHES
+            pause = self._backoff.delay(too_many).total_seconds() if too_many > 0 else 0.0
             self._next_spawn = time.monotonic() + pause
             logger.error("process %s died (%s), another takes its place", child.process.pid, _reason(code))
         return True
@@ -174,7 +180,7 @@ class Supervisor:
             if code == ENDED:
                 self._heart.leave([child.consumer])
             else:
-                begun = {} if code == CUT_SHORT else _by_name(child.board.begun(), self.plan.queues)
+                begun = {} if code == CUT_SHORT else _by_name(child.board.to_blame(), self.plan.queues)
                 self._deliver(self._heart.bury(child.consumer, begun))
         except psycopg.Error as error:
             self._database_is_away(error)

@@ -83,6 +83,8 @@ class Leased(models.Model):
         table, _ = self._on_lease()
         self._lease = None
         self._held(getattr(table, verb)([self._receipt], *arguments))
+        if verb in {"release", "retry"}:
+            table.ring("returned")
 
     def _held(self, held: set[int]) -> None:
         if not held:

@@ -168,7 +168,10 @@ class QueueManager(models.Manager[M]):
 
     def requeue(self, ids: Sequence[int]) -> set[int]:
         """Revive dead letters; the ids of those that moved."""
-        return self.table().requeue(ids)
+        table: QueueTable[Any] = self.table()
+        moved = table.requeue(ids)
+        table.ring("returned")
+        return moved
 
     # Async twins ------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
--- Undo version 1. The rows stay; only what 001_install added goes.
-DROP TRIGGER {name_bell} ON {table};
-DROP INDEX {name_ready}, {name_suspect}, {name_due}, {name_unique};
-ALTER TABLE {table} DROP CONSTRAINT {name_state}, DROP CONSTRAINT {name_counts};
-ALTER TABLE {table} ALTER COLUMN seq DROP IDENTITY;
+-- Undo version 1. The rows stay; only what 001_install added goes, if it is there: a deleted table that came back
+-- without its objects (of a queue that plain makemigrations deleted) is no reason to fail.
+DROP TRIGGER IF EXISTS {name_bell} ON {table};
+DROP INDEX IF EXISTS {name_ready}, {name_suspect}, {name_due}, {name_unique};
+ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name_state}, DROP CONSTRAINT IF EXISTS {name_counts};
+ALTER TABLE {table} ALTER COLUMN seq DROP IDENTITY IF EXISTS;
 ALTER TABLE {table} ALTER COLUMN seq SET DEFAULT 0;
 DO $$ BEGIN
-    DROP FUNCTION tpq_ring();
+    DROP FUNCTION IF EXISTS tpq_ring();
 EXCEPTION WHEN dependent_objects_still_exist THEN
     NULL;  -- other queues still ring
 END $$;
