@@ -1,0 +1,85 @@
+"""What runs all the time reads indexes, whatever the statistics say, and looks at few rows."""
+
+import json
+
+import pytest
+from psycopg import sql
+
+from tpq import schema
+from tpq.statements import compose
+
+ROWS = 100_000
+
+STATEMENTS = {
+    "get": {"count": 3},
+    "peek": {"count": 3},
+    "claim": {"count": 3, "consumer": 1},
+    "claim_suspect": {"count": 1, "consumer": 1},
+    "lease": {"count": 3, "lease": "1 minute"},
+    "promote": {"count": 500},
+    "suspects": {},
+    "next_due": {},
+    "purge": {"count": 3},
+    "ack": {"ids": [70, 71], "claim_nos": [0, 0]},
+    "release": {"ids": [70, 71], "claim_nos": [0, 0]},
+    "extend": {"ids": [70, 71], "claim_nos": [0, 0], "lease": "1 minute"},
+    "bury": {"ids": [70, 71], "claim_nos": [0, 0], "errors": ["", ""], "keep": None},
+    "retry": {"ids": [70], "claim_nos": [0], "delays": ["1 minute"], "errors": [""], "counts": 1},
+}
+
+FILLS = {
+    "ready": "INSERT INTO {} (body) SELECT 'null' FROM generate_series(1, %(rows)s)",
+    "far in the future": "INSERT INTO {} (body, state, due_at, priority)"
+    " SELECT 'null', 'waiting', now() + interval '1 day', 9 FROM generate_series(1, %(rows)s)",
+    "held by consumers": "INSERT INTO {} (body, state, claimed_by)"
+    " SELECT 'null', 'claimed', 1 FROM generate_series(1, %(rows)s)",
+    "dead": "INSERT INTO {} (body, state) SELECT 'null', 'dead' FROM generate_series(1, %(rows)s)",
+}
+
+SMALL = 500
+"""Rows, read and thrown away, that a statement may look at; more is a walk over the table."""
+
+
+def parts(plan):
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from parts(inner)
+
+
+@pytest.fixture(scope="module", params=[*FILLS, "stale"])
+def full(request, session_conn):
+    """A queue with 100,000 messages of one kind and a few ready ones; `stale`: analyzed when it was empty."""
+    name = "plans"
+    schema.create(name, session_conn.cursor)
+    session_conn.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
+    if request.param == "stale":
+        session_conn.execute(f"ANALYZE {name}")
+    fill = FILLS.get(request.param, FILLS["ready"])
+    session_conn.execute(sql.SQL(fill).format(sql.Identifier(name)), {"rows": ROWS})
+    session_conn.execute(f"INSERT INTO {name} (body) VALUES ('1'), ('2'), ('3')")
+    if request.param != "stale":
+        session_conn.execute(f"ANALYZE {name}")
+    yield name
+    schema.drop(name, session_conn.cursor)
+
+
+def explained(connection, name, table):
+    statement = compose(name, table, returning=("id", "body"))
+    explain = f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {statement}"
+    with connection.transaction(force_rollback=True):
+        row = connection.execute(explain, STATEMENTS[name]).fetchone()
+    assert row is not None
+    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    return list(parts(plan[0]["Plan"]))
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_hot_statement_walks_over_the_table(session_conn, full, name):
+    found = explained(session_conn, name, full)
+    assert not [part["Node Type"] for part in found if part["Node Type"] == "Seq Scan"]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_hot_statement_looks_at_rows_in_vain(session_conn, full, name):
+    thrown = [part.get("Rows Removed by Filter", 0) for part in explained(session_conn, name, full)]
+    assert max(thrown) <= SMALL

@@ -1,0 +1,113 @@
+"""Dead letters: revived by a person, or deleted when they were kept long enough."""
+
+from datetime import timedelta
+
+import pytest
+
+from tpq.table import Receipt
+
+HOUR = timedelta(hours=1)
+
+
+def bodies(messages):
+    return [message.body for message in messages]
+
+
+@pytest.fixture
+def dead(table, put):
+    """Put a message and bury it; its id."""
+
+    def dead(body=None, keep=None, **columns):
+        number = put(body, priority=9, **columns)
+        (message,) = table.claim(1, 1)
+        assert table.bury([Receipt(number, message.claim_no)], ["bad"], keep) == {number}
+        return number
+
+    return dead
+
+
+def test_a_revived_message_is_ready_and_starts_anew(table, dead, row):
+    number = dead(keep=HOUR, deliveries=0)
+    table.requeue([number])
+    now = row(table, number)
+    assert (now["state"], now["attempt"], now["deliveries"], now["due_at"]) == ("ready", 0, 0, None)
+
+
+def test_requeue_says_what_moved(table, dead):
+    number = dead()
+    assert table.requeue([number, number + 1000]) == {number}
+
+
+def test_a_revived_message_falls_in_behind_what_is_there(table, dead, put):
+    number = dead("revived")
+    put("there", priority=9)
+    table.requeue([number])
+    assert bodies(table.get(2)) == ["there", "revived"]
+
+
+def test_the_claim_number_of_a_revived_message_goes_on(table, dead):
+    table.requeue([dead()])
+    assert table.claim(1, 1)[0].claim_no == 2
+
+
+@pytest.mark.parametrize("state", ["ready", "waiting", "claimed"])
+def test_only_dead_letters_are_revived(table, put, row, state):
+    number = put(delay=HOUR if state == "waiting" else None)
+    if state == "claimed":
+        table.claim(1, 1)
+    before = row(table, number)
+    assert table.requeue([number]) == set()
+    assert row(table, number) == before
+
+
+def test_a_dead_letter_whose_key_is_in_use_stays_dead(table, dead, put):
+    number = dead(unique_key="k")
+    put(unique_key="k")
+    assert (table.requeue([number]), table.count("dead")) == (set(), 1)
+
+
+def test_a_dead_letter_whose_key_is_in_use_does_not_hold_up_the_others(table, dead, put):
+    blocked, free, keyless = dead(unique_key="k"), dead(unique_key="other"), dead()
+    put(unique_key="k")
+    assert table.requeue([blocked, free, keyless]) == {free, keyless}
+
+
+def test_of_several_dead_letters_with_one_key_the_oldest_is_revived(table, dead):
+    numbers = [dead(unique_key="k") for _ in range(3)]
+    assert table.requeue(numbers[::-1]) == {numbers[0]}
+
+
+def test_dead_letters_without_a_key_are_all_revived(table, dead):
+    numbers = [dead() for _ in range(3)]
+    assert table.requeue(numbers) == set(numbers)
+
+
+def test_a_dead_letter_that_was_kept_long_enough_is_purged(table, dead, age, row):
+    number = dead(keep=HOUR)
+    age(table, number, hours=2)
+    assert (table.purge(), row(table, number)) == (1, {})
+
+
+def test_a_dead_letter_is_kept_as_long_as_promised(table, dead):
+    dead(keep=HOUR)
+    assert (table.purge(), table.count("dead")) == (0, 1)
+
+
+def test_a_dead_letter_without_an_end_is_kept_for_ever(table, dead):
+    dead()
+    assert (table.purge(), table.count("dead")) == (0, 1)
+
+
+def test_a_bounded_number_is_purged_at_once_the_oldest_first(table, dead, age, row):
+    numbers = [dead(keep=HOUR) for _ in range(3)]
+    for number, hours in zip(numbers, (3, 2, 4), strict=True):
+        age(table, number, hours=hours)
+    assert table.purge(2) == 2
+    assert [bool(row(table, number)) for number in numbers] == [False, True, False]
+
+
+def test_due_messages_that_live_are_not_purged(table, put, age):
+    waiting, leased = put(delay=HOUR), put()
+    table.lease(HOUR)
+    age(table, waiting, leased, hours=2)
+    assert (table.purge(), table.count("waiting"), table.count("claimed")) == (0, 1, 1)
