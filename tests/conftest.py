@@ -2,6 +2,5 @@
 
 pytest_plugins = [
     "tests.fixtures.database",
-    "tests.fixtures.executors",
     "tests.fixtures.projects",
 ]

@@ -18,7 +18,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
 from django_tpq.main.models import BaseQueue
-from django_tpq.main.operations import InstallQueue, QueueOperation, RenameQueue, UpgradeQueue
+from django_tpq.main.operations import InstallQueue, QueueOperation, RenameQueue, UninstallQueue, UpgradeQueue
 from tpq import schema
 
 __all__ = ["Migrated", "QueueAutodetector", "is_queue", "lacking", "migrated", "see_to_queues"]
@@ -37,6 +37,10 @@ class Migrated:
     """The table that the names of its objects fit."""
 
 
+Before = dict[tuple[str, str], Migrated]
+"""By app label and the model's name in lower case."""
+
+
 def is_queue(model: type[models.Model]) -> bool:
     """Whether a model is a queue with a table of its own. Children and proxies are refused by a check."""
     return issubclass(model, BaseQueue) and not model._meta.proxy and not model._meta.parents
@@ -46,9 +50,18 @@ def lacking(name: str, table: str, record: Migrated | None) -> list[QueueOperati
     """What the migrations of a queue must still do, if its table is to be usable."""
     if record is None or not record.version:
         return [InstallQueue(name=name, version=schema.VERSION)]
-    rename = [RenameQueue(name=name, old_table=record.fits)] if record.fits != table else []
     steps = range(record.version + 1, schema.VERSION + 1)
-    return [*rename, *(UpgradeQueue(name=name, to=step) for step in steps)]
+    return [*_renaming(name, table, record), *(UpgradeQueue(name=name, to=step) for step in steps)]
+
+
+def _leaving(app_label: str, record: Migrated) -> list[QueueOperation]:
+    """What the migrations must do before a model is deleted, or no queue any more."""
+    rename = _renaming(record.name, _table(app_label, record.name, record.db_table), record)
+    return [*rename, UninstallQueue(name=record.name, version=record.version)]
+
+
+def _renaming(name: str, table: str, record: Migrated) -> list[QueueOperation]:
+    return [RenameQueue(name=name, old_table=record.fits)] if record.fits != table else []
 
 
 def migrated(graph: MigrationGraph, app_label: str) -> dict[str, Migrated]:
@@ -63,7 +76,7 @@ def migrated(graph: MigrationGraph, app_label: str) -> dict[str, Migrated]:
 def _in_order(graph: MigrationGraph, app_label: str) -> list[Migration]:
     plans = [graph.forwards_plan(leaf) for leaf in graph.leaf_nodes(app_label)]
     keys = dict.fromkeys(key for plan in plans for key in plan if key[0] == app_label)
-    return [graph.nodes[key] for key in keys]
+    return [migration for key in keys if (migration := graph.nodes[key])]
 
 
 def _flat(operations: Iterable[Operation]) -> Iterator[Operation]:
@@ -99,6 +112,8 @@ def _follow_queue(record: Migrated, app_label: str, operation: QueueOperation) -
             record.version = version
         case RenameQueue():
             record.fits = _table(app_label, record.name, record.db_table)
+        case UninstallQueue():
+            record.version, record.fits = 0, ""
 
 
 def _table(app_label: str, name: str, db_table: str | None) -> str:
@@ -109,23 +124,43 @@ def _table(app_label: str, name: str, db_table: str | None) -> str:
 class QueueAutodetector(MigrationAutodetector):
     """Django's autodetector, which also sees to the objects on the tables of queues."""
 
-    def _build_migration_list(self, graph: MigrationGraph | None = None) -> None:
-        """Add our operations here: Django's are sorted by now, and ours go behind all of them."""
-        for app_label, operation in self._lacking(graph):
-            self.add_operation(app_label, operation)
-        super()._build_migration_list(graph)
+    new_model_keys: set[tuple[str, str]]
+    renamed_models: dict[tuple[str, str], str]
 
-    def _lacking(self, graph: MigrationGraph | None) -> list[tuple[str, QueueOperation]]:
+    def _build_migration_list(self, graph: MigrationGraph | None = None) -> None:
+        """Add our operations here, where Django's are sorted already: ours go before or behind all of them."""
+        before = _before(graph) if graph else {}
+        for app_label, operation in reversed(self._for_lost_queues(before)):
+            self.add_operation(app_label, operation, beginning=True)
+        for app_label, operation in self._for_queues(before):
+            self.add_operation(app_label, operation)
+        super()._build_migration_list(graph)  # type: ignore[misc]
+
+    def _for_queues(self, before: Before) -> list[tuple[str, QueueOperation]]:
         found = []
         for app_label, name in sorted(self.new_model_keys):
             if _names_queue(app_label, name):
-                before = migrated(graph, app_label) if graph else {}
+                record = before.get(self._old_key(app_label, name))
                 state = self.to_state.models[app_label, name]
-                record = before.get(self.renamed_models.get((app_label, name), name))
                 table = _table(app_label, name, state.options.get("db_table"))
                 found += [(app_label, operation) for operation in lacking(state.name, table, record)]
         # A new queue may take the name that another one gives up.
         return sorted(found, key=lambda pair: not isinstance(pair[1], RenameQueue))
+
+    def _for_lost_queues(self, before: Before) -> list[tuple[str, QueueOperation]]:
+        kept = {self._old_key(*key) for key in self.to_state.models if _names_queue(*key)}
+        lost = sorted(key for key, record in before.items() if record.version and key not in kept)
+        return [(key[0], operation) for key in lost for operation in _leaving(key[0], before[key])]
+
+    def _old_key(self, app_label: str, name: str) -> tuple[str, str]:
+        return app_label, self.renamed_models.get((app_label, name), name)
+
+
+def _before(graph: MigrationGraph) -> Before:
+    """All models of apps with migrations, as these leave them."""
+    apps_with_migrations = {app_label for app_label, _ in graph.nodes}
+    found = {app_label: migrated(graph, app_label) for app_label in apps_with_migrations}
+    return {(app_label, name): record for app_label in found for name, record in found[app_label].items()}
 
 
 def _names_queue(app_label: str, name: str) -> bool:
@@ -138,5 +173,8 @@ def _names_queue(app_label: str, name: str) -> bool:
 
 def see_to_queues(*commands: Any) -> None:
     """Put our autodetector on top of the ones that commands have, which may be another package's."""
-    for command in commands:
-        command.autodetector = type("QueueAutodetector", (QueueAutodetector, command.autodetector), {})
+    ours = {
+        c.autodetector: type("QueueAutodetector", (QueueAutodetector, c.autodetector), {}) for c in commands
+    }
+    for command in commands:  # those that have shared a class must share one again: a check of Django's
+        command.autodetector = ours[command.autodetector]

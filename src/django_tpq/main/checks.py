@@ -44,13 +44,9 @@ def check_shapes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]
 def check_homes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
     """Whether each queue lives in PostgreSQL. Nothing is connected to."""
     homes = [(model, connections[router.db_for_write(model)]) for model in _queues(app_configs)]
+    hint = f"Say where it lives: {ROUTE_IT}."
     return [
-        Error(
-            f"{not_postgresql(model, home)}.",
-            hint=f"Say where it lives: {ROUTE_IT}.",
-            obj=model,
-            id="tpq.E001",
-        )
+        Error(f"{not_postgresql(model, home)}.", hint=hint, obj=model, id="tpq.E001")
         for model, home in homes
         if home.vendor != "postgresql"
     ]
@@ -73,10 +69,8 @@ def check_migrations(app_configs: AppConfigs = None, **_: Any) -> list[CheckMess
 def check_settings(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
     """Whether each TPQ_ setting is one."""
     known = Settings._names()
-    unknown = sorted(name for name in dir(django_settings) if name.startswith("TPQ_") and name not in known)
-    return [
-        Warning(f"There is no setting {name}.", hint=_closest(name, known), id="tpq.W003") for name in unknown
-    ]
+    given = sorted(name for name in dir(django_settings) if name.startswith("TPQ_"))
+    return [_unknown(name, known) for name in given if name not in known]
 
 
 @register(Tags.database)
@@ -84,21 +78,16 @@ def check_tables(
     app_configs: AppConfigs = None, databases: Iterable[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """Whether each queue's table is installed. Tables that are not there yet are `migrate`'s business."""
-    homes = [(model, router.db_for_write(model)) for model in _queues(app_configs)]
-    return [
-        message for model, alias in homes if alias in (databases or ()) for message in _of_table(model, alias)
-    ]
+    chosen = [(model, router.db_for_write(model)) for model in _queues(app_configs)]
+    here = [(model, alias) for model, alias in chosen if alias in (databases or ())]
+    return [message for model, alias in here for message in _of_table(model, alias)]
 
 
 def of_shape(model: Queue) -> Iterator[CheckMessage]:
     """What is wrong with a queue's class."""
     if model._meta.proxy:
-        yield _error(
-            2,
-            model,
-            "is a proxy of a queue",
-            "A queue is one table: derive from BaseQueue or an abstract queue.",
-        )
+        hint = "It has no table of its own: derive from BaseQueue or an abstract queue."
+        yield _error(2, model, "is a proxy of a queue", hint)
     elif model._meta.parents:
         hint = "Its messages would lie in two tables: derive from BaseQueue or an abstract queue."
         yield _error(3, model, "is a multi-table child", hint)
@@ -139,18 +128,19 @@ def _taken() -> set[str]:
 
 
 def _of_migrations(model: Queue, loader: MigrationLoader) -> Iterator[CheckMessage]:
-    app_label, name = model._meta.app_label, model._meta.model_name
+    app_label = model._meta.app_label
     if app_label in loader.unmigrated_apps:
-        hint = "Make a package `migrations` in the app, and no None of it in MIGRATION_MODULES. " + _run(
-            app_label
-        )
-        yield _warning(2, model, f"is never installed: the app {app_label} has no migrations", hint)
-    elif record := migrated(loader.graph, app_label).get(str(name)):
-        if missing := lacking(str(model.__name__), model._meta.db_table, record):
-            todo = "; ".join(operation.describe() for operation in missing)
-            yield _warning(
-                1, model, f"can not be used as its migrations leave it. They lack: {todo}", _run(app_label)
-            )
+        hint = "Make a package `migrations` in the app, and no None of it in MIGRATION_MODULES. "
+        told = f"is never installed: the app {app_label} has no migrations"
+        yield _warning(2, model, told, hint + _run(app_label))
+        return
+    record = migrated(loader.graph, app_label).get(model.__name__.lower())
+    missing = (
+        lacking(model.__name__, model._meta.db_table, record) if record else ()
+    )  # else: still to be made
+    if todo := "; ".join(operation.describe() for operation in missing):
+        told = f"can not be used as its migrations leave it. They lack: {todo}"
+        yield _warning(1, model, told, _run(app_label))
 
 
 def _of_table(model: Queue, alias: str) -> Iterator[CheckMessage]:
@@ -158,15 +148,11 @@ def _of_table(model: Queue, alias: str) -> Iterator[CheckMessage]:
     if connection.vendor != "postgresql" or not schema.exists(table, connection.cursor):
         return
     version = schema.version(table, connection.cursor)
-    if version is None:
-        yield _warning(
-            4,
-            model,
-            f"has a table in {alias!r} that is not installed as a queue",
-            _run(model._meta.app_label),
+    if version is None or version < schema.VERSION:
+        is_now = (
+            "not installed as a queue" if version is None else f"of version {version}, not {schema.VERSION}"
         )
-    elif version < schema.VERSION:
-        told = f"has a table in {alias!r} of version {version}, not {schema.VERSION}"
+        told = f"has a table in {alias!r} that is {is_now}"
         yield _warning(4, model, told, _run(model._meta.app_label))
 
 
@@ -195,6 +181,7 @@ def _fields(names: Sequence[str]) -> str:
     return f"field{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _closest(name: str, known: Iterable[str]) -> str:
+def _unknown(name: str, known: Iterable[str]) -> CheckMessage:
     close = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(known))}."
+    hint = f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(known))}."
+    return Warning(f"There is no setting {name}.", hint=hint, id="tpq.W003")

@@ -1,4 +1,4 @@
-"""What the migrations of a queue do besides its table: install, upgrade and rename the objects on it.
+"""What the migrations of a queue do besides its table: install, upgrade, rename and uninstall the objects on it.
 
 They are plain operations: they can be undone, `sqlmigrate` shows them, and no optimisation drops them. None
 changes the models' state, so `makemigrations` sees nothing of them.
@@ -18,7 +18,15 @@ from django.db.migrations.state import ProjectState
 
 from tpq import schema
 
-__all__ = ["ROUTE_IT", "InstallQueue", "QueueOperation", "RenameQueue", "UpgradeQueue", "not_postgresql"]
+__all__ = [
+    "ROUTE_IT",
+    "InstallQueue",
+    "QueueOperation",
+    "RenameQueue",
+    "UninstallQueue",
+    "UpgradeQueue",
+    "not_postgresql",
+]
 
 ROUTE_IT = (
     "change DATABASES, or send the queue to a PostgreSQL alias by a router (db_for_write and allow_migrate)"
@@ -49,12 +57,6 @@ class QueueOperation(ModelOperation):
         """Undo it."""
         self._run(app_label, schema_editor, to_state, undo=True)
 
-    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        """The objects go with their table; whatever else is done to the model stays on its side of us."""
-        if isinstance(operation, DeleteModel) and operation.name_lower == self.name_lower:
-            return [operation]
-        return super().reduce(operation, app_label)
-
     def _run(self, app_label: str, editor: Editor, state: ProjectState, *, undo: bool) -> None:
         model = state.apps.get_model(app_label, self.name)
         if self.allow_migrate_model(editor.connection.alias, model) and _lives_on(editor.connection, model):
@@ -79,6 +81,17 @@ class InstallQueue(QueueOperation):
         """All steps up to the version; undone the last one first."""
         steps = range(self.version, 0, -1) if undo else range(1, self.version + 1)
         return [schema.install_statement(table, step, undo=undo) for step in steps]
+
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        """One with what follows on the same queue, where nothing about the model stands between."""
+        match operation:
+            case UpgradeQueue() if operation.name_lower == self.name_lower:
+                return [InstallQueue(name=self.name, version=operation.to)]
+            case UninstallQueue() if operation.name_lower == self.name_lower:
+                return []
+            case DeleteModel() if operation.name_lower == self.name_lower:
+                return [operation]  # the objects went with the table
+        return super().reduce(operation, app_label)
 
     def describe(self) -> str:
         """For people."""
@@ -113,6 +126,36 @@ class UpgradeQueue(QueueOperation):
     def migration_name_fragment(self) -> str:
         """For file names."""
         return f"upgrade_{self.name_lower}_{self.to}"
+
+
+class UninstallQueue(QueueOperation):
+    """Make a queue a plain table again: the reverse of `InstallQueue`.
+
+    It stands before DeleteModel, where it matters only when it is undone: DeleteModel gives back a plain table.
+    """
+
+    category = OperationCategory.REMOVAL
+
+    def __init__(self, name: str, version: int) -> None:
+        self.version = version
+        super().__init__(name)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """As a migration says it."""
+        return type(self).__qualname__, [], {"name": self.name, "version": self.version}
+
+    def statements(self, table: str, *, undo: bool) -> Iterable[str]:
+        """Those of `InstallQueue`, the other way round."""
+        return InstallQueue(self.name, self.version).statements(table, undo=not undo)
+
+    def describe(self) -> str:
+        """For people."""
+        return f"Uninstall queue {self.name} (version {self.version})"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """For file names."""
+        return f"uninstall_{self.name_lower}"
 
 
 class RenameQueue(QueueOperation):
@@ -154,6 +197,6 @@ def _lives_on(connection: BaseDatabaseWrapper, model: type[models.Model]) -> boo
 def not_postgresql(model: type[models.Model], connection: BaseDatabaseWrapper) -> str:
     """What is wrong, in words."""
     return (
-        f"the queue {model._meta.label} lives in the database {connection.alias!r}, which is {connection.vendor}, but "
+        f"The queue {model._meta.label} lives in the database {connection.alias!r}, which is {connection.vendor}, but "
         "queues need PostgreSQL"
     )
