@@ -18,6 +18,8 @@ DATABASES = {
     ),
 }
 DATABASES["default"]["TEST"] = {"NAME": "test_tpq"}
+# An executor beside the tests works on their database.
+DATABASES["default"]["NAME"] = os.environ.get("TPQ_TEST_DATABASE", DATABASES["default"]["NAME"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",

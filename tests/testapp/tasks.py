@@ -58,7 +58,7 @@ def nap(seconds: float) -> float:
 @task
 def note(path: str, text: str, seconds: float = 0) -> None:
     """Append a line to a file, then sleep."""
-    with open(path, "a") as file:  # noqa: PTH123
+    with open(path, "a") as file:
         file.write(f"{text}\n")
     time.sleep(seconds)
 
@@ -66,7 +66,7 @@ def note(path: str, text: str, seconds: float = 0) -> None:
 @task
 def poison(path: str) -> None:
     """Kill the process that runs it."""
-    with open(path, "a") as file:  # noqa: PTH123
+    with open(path, "a") as file:
         file.write("poison\n")
     os.kill(os.getpid(), signal.SIGKILL)
 
