@@ -111,3 +111,14 @@ def test_due_messages_that_live_are_not_purged(table, put, age):
     table.lease(HOUR)
     age(table, waiting, leased, hours=2)
     assert (table.purge(), table.count("waiting"), table.count("claimed")) == (0, 1, 1)
+
+
+def test_what_became_of_messages_is_told_by_id(table, put, dead):
+    lost, buried, ready = put(max_deliveries=1), dead(), put()
+    table.claim(5, 1)
+    table.reclaim([5])
+    assert table.states([lost, buried, ready, ready + 1000]) == {
+        lost: ("dead", "the executor was lost while it ran", True),
+        buried: ("dead", "bad", False),
+        ready: ("ready", None, False),
+    }

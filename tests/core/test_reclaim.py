@@ -135,3 +135,12 @@ def test_a_claim_that_its_consumer_is_just_settling_is_left_to_him(connect, tabl
     with consumer.transaction():
         table_on(consumer).bury([Receipt(number, 1)], ["bad"])
         assert table.reclaim([5]) == []
+
+
+def test_the_holders_are_told_by_their_ids(table, put):
+    for consumer in (5, 6, 6):
+        put()
+        table.claim(consumer, 1)
+    put()
+    table.lease(HOUR)
+    assert sorted(table.holders()) == [5, 6]

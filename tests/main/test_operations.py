@@ -42,7 +42,7 @@ class History:
         self._applied.append((migration, self.state.clone()))
         with connection.schema_editor(collect_sql=collect, atomic=atomic) as editor:
             self.state = migration.apply(self.state, editor, collect_sql=collect)
-        return getattr(editor, "collected_sql", [])
+            return editor.collected_sql if collect else []
 
     def undo(self) -> None:
         """Undo the last migration."""
@@ -87,10 +87,6 @@ def names(table: str = "shop_post") -> set[str]:
 
 def optimized(*operations: Operation) -> list[Operation]:
     return MigrationOptimizer().optimize(list(operations), "shop")
-
-
-def described(*operations: Operation) -> list[str]:
-    return [operation.describe() for operation in optimized(*operations)]
 
 
 def test_an_installed_queue_has_its_version_its_checks_and_its_numbers(history):
@@ -245,7 +241,7 @@ def test_a_queue_that_plain_makemigrations_deleted_can_be_undone_to_its_beginnin
 
 def test_a_queue_that_comes_and_goes_is_optimized_away():
     queue = [create(), InstallQueue("Post"), UpgradeQueue("Post", to=2)]
-    assert described(*queue)[1:] == ["Install queue Post (version 2)"]
+    assert [operation.describe() for operation in optimized(*queue)][1:] == ["Install queue Post (version 2)"]
     assert optimized(*queue, UninstallQueue("Post", version=2), DeleteModel("Post")) == []
     assert optimized(*queue, DeleteModel("Post")) == []
     others = [UninstallQueue("Mail", version=2), DeleteModel("Mail")]
