@@ -11,7 +11,7 @@ help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## run the main job on real input, on a PostgreSQL of its own
-	@$(BIN)/python -m examples.stdlib
+	@$(BIN)/python -m examples.demo
 
 test: $(VENV)/.test  ## run the whole test suite (ARGS="-k name" for a part)
 	@$(BIN)/python -m pytest $(ARGS)

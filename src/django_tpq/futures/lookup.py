@@ -16,6 +16,10 @@ GRACE = 3.0
 """Seconds that a result may come after its row has gone (a cache is written after the commit)."""
 
 
+Row = tuple[str, str | None, bool]
+"""Of a call: state, error, whether its deliveries are used up."""
+
+
 class Cursor(Protocol):
     """Makes cursors of a connection."""
 
@@ -37,24 +41,30 @@ def look_up(
     calls: Sequence[CallId], cursor: Cursor, gone_since: dict[str, float]
 ) -> Iterator[tuple[CallId, Arrival]]:
     """The calls that have ended. `gone_since` remembers, from look to look, whose row had gone when."""
+    rows: dict[CallId, Row | None] = {}
     records = store().get([call.token for call in calls], cursor)
-    yield from ((call, Arrival(record=records[call.token])) for call in calls if call.token in records)
-    missing = [call for call in calls if call.token not in records]
-    for name in sorted({call.queue for call in missing}):
+    for name in {call.queue for call in calls if call.token not in records}:
         table = QueueTable.of_messages(queues.manager(name).model._meta.db_table, cursor)
-        mine = [call for call in missing if call.queue == name]
+        mine = [call for call in calls if call.queue == name and call.token not in records]
         states = table.states([call.number for call in mine])
-        for call in mine:
-            if arrival := _judged(call, states.get(call.number), gone_since):
-                yield call, arrival
+        rows |= {call: states.get(call.number) for call in mine}
+    # Between the two looks a call may have ended: its result is read after its row was seen to have ended.
+    ended = [call for call, row in rows.items() if row is None or row[0] == "dead"]
+    if ended:
+        records |= store().get([call.token for call in ended], cursor)
+    for call in calls:
+        if call.token in records:
+            yield call, Arrival(record=records[call.token])
+        elif arrival := _judged(call, rows[call], gone_since):
+            yield call, arrival
 
 
-def _judged(
-    call: CallId, row: tuple[str, str | None, bool] | None, gone_since: dict[str, float]
-) -> Arrival | None:
-    if row is None:
-        since = gone_since.setdefault(call.token, time.monotonic())
-        return Arrival(expired=True) if time.monotonic() - since > GRACE else None
-    gone_since.pop(call.token, None)
-    state, error, lost = row
-    return Arrival(dead=(error or "", lost)) if state == "dead" else None
+def _judged(call: CallId, row: Row | None, gone_since: dict[str, float]) -> Arrival | None:
+    """Without a result: what the row says, after the time that a result may still come."""
+    if row is not None and row[0] != "dead":
+        gone_since.pop(call.token, None)
+        return None
+    since = gone_since.setdefault(call.token, time.monotonic())
+    if time.monotonic() - since <= GRACE:
+        return None
+    return Arrival(expired=True) if row is None else Arrival(dead=(row[1] or "", row[2]))

@@ -230,9 +230,7 @@ def serves(pid: int, data: Path) -> bool:
 def watch(plan: Plan, pid: int, lease: int) -> None:
     """Stop the server when nobody has leased it for the time of grace."""
     while True:
-        fcntl.flock(
-            lease, fcntl.LOCK_EX
-        )  # when nobody shares it; to wait for it keeps nobody from sharing it
+        fcntl.flock(lease, fcntl.LOCK_EX)  # when nobody shares it; our waiting keeps nobody from sharing it
         fcntl.flock(lease, fcntl.LOCK_UN)
         time.sleep(plan.grace)
         if attempt(lease):  # and kept: who comes now waits for the end, and has a new server raised
@@ -245,7 +243,8 @@ def watch(plan: Plan, pid: int, lease: int) -> None:
 def end(pid: int, data: Path, how: signal.Signals) -> None:
     """Tell the server to stop; nobody else, should the number have gone to another process."""
     if serves(pid, data):
-        os.kill(pid, how)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, how)
 
 
 def stay(plan: Plan, pid: int) -> None:

@@ -1,0 +1,1 @@
+"""Examples that run: each is a package, started by `python -m examples.<name>`."""
