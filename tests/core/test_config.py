@@ -1,5 +1,8 @@
 """Where the server is: arguments first, then the environment; and what is said when it is not there."""
 
+import socketserver
+import struct
+import threading
 import traceback
 
 import psycopg
@@ -130,12 +133,31 @@ def test_a_database_that_is_not_there_is_named(server):
         config.connect(**{**server, "dbname": "none_of_that_name"}, environment={})
 
 
-def test_a_wrong_password_is_said_without_it(server, session_conn):
-    rule = session_conn.execute("SELECT 1 FROM pg_hba_file_rules WHERE auth_method <> 'trust'").fetchone()
-    if rule is None:
-        pytest.skip("this server asks nobody for a password")
-    with pytest.raises(tpq.ConfigError) as caught:
-        config.connect(host="127.0.0.1", user="nobody", password=SECRET, environment={})
+@pytest.fixture
+def guarded():
+    """The port of a server that refuses every password, as PostgreSQL does it."""
+    said = b'SFATAL\0C28P01\0Mpassword authentication failed for user "ada"\0\0'
+    answer = b"R" + struct.pack("!II", 8, 3)
+    refusal = b"E" + struct.pack("!I", len(said) + 4) + said
+
+    class Refuse(socketserver.BaseRequestHandler):
+        def handle(self):
+            for reply in (answer, refusal):
+                self.request.recv(4096)
+                self.request.sendall(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_a_wrong_password_is_said_without_it(guarded):
+    url = f"postgresql://ada:{SECRET}@127.0.0.1:{guarded}/d?sslmode=disable&gssencmode=disable"
+    with pytest.raises(tpq.ConfigError, match="password authentication failed") as caught:
+        config.connect(environment={"TPQ_URL": url})
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
