@@ -145,10 +145,10 @@ def test_a_stopped_executor_gives_back_what_has_not_begun(executor, tmp_path):
         tasks.note.delay(str(notes), str(i), 1.5)
     _until(lambda: len(notes.read_text().splitlines()) == 2, 20)
     assert process.stop() == 0
-    assert notes.read_text().splitlines() == ["0", "1"]
+    assert sorted(notes.read_text().splitlines()) == ["0", "1"]
     assert CallQueue.objects.count() == 4
     executor("-t", "1", "--once").process.wait(timeout=60)
-    assert notes.read_text().splitlines() == ["0", "1", "2", "3", "4", "5"]
+    assert notes.read_text().splitlines()[2:] == ["2", "3", "4", "5"]
 
 
 def test_a_changed_payload_is_refused_and_buried(executor):
