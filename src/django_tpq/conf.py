@@ -10,6 +10,8 @@ __all__ = ["Settings", "settings"]
 class Settings:
     """The settings, each an attribute below; `settings.RESULT_TTL` reads `TPQ_RESULT_TTL`."""
 
+    DATABASE: str = "default"
+    """The alias that `django_tpq.main.routers.QueueRouter` sends queues and all that is ours to."""
     RESULT_CACHE: str | None = None
     """The Django cache that results go to. Unset: `default`, or PostgreSQL where others can not see that cache."""
     RESULT_STORE: str | None = None
