@@ -185,3 +185,23 @@ def test_queues_created_at_once_do_not_disturb_each_other(connect, table_name):
 
     with ThreadPoolExecutor(len(connections)) as threads:
         assert list(threads.map(create, range(len(connections)))) == [None] * len(connections)
+
+
+@pytest.fixture
+def role(conn):
+    """Another role that may create tables here."""
+    conn.execute("CREATE ROLE tpq_another")
+    conn.execute("GRANT ALL ON SCHEMA public TO tpq_another")
+    yield "tpq_another"
+    conn.execute("RESET ROLE")
+    conn.execute("DROP OWNED BY tpq_another")
+    conn.execute("DROP ROLE tpq_another")
+
+
+def test_two_roles_have_queues_in_one_schema(conn, table, role):
+    conn.execute(f"SET ROLE {role}")
+    schema.create("theirs", conn.cursor)
+    QueueTable.of_messages("theirs", conn.cursor).put({"body": "1"})
+    install(conn, "theirs", undo=True)
+    conn.execute("RESET ROLE")
+    assert table.put({"body": "1"})

@@ -19,12 +19,17 @@ CREATE INDEX {name_suspect} ON {table} (priority DESC, seq) WHERE state = 'ready
 CREATE INDEX {name_due} ON {table} (due_at) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX {name_unique} ON {table} (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead';
 
-CREATE OR REPLACE FUNCTION tpq_ring() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    -- Equal notifications of one transaction are sent once. The bell is named by the table's oid: renames do not matter.
-    PERFORM pg_notify('tpq_' || TG_RELID, '');
-    RETURN NULL;
-END $$;
+-- Shared by the queues of a schema, and made by the first: the next may be another role's, who could not replace it.
+DO $do$ BEGIN
+    IF to_regprocedure('tpq_ring()') IS NULL THEN
+        CREATE FUNCTION tpq_ring() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            -- Equal notifications of one transaction are sent once. The table's oid names the bell: renames do not matter.
+            PERFORM pg_notify('tpq_' || TG_RELID, '');
+            RETURN NULL;
+        END $$;
+    END IF;
+END $do$;
 CREATE TRIGGER {name_bell} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION tpq_ring();
 
 COMMENT ON CONSTRAINT {name_state} ON {table} IS 'tpq 1';
