@@ -29,12 +29,17 @@ class Reader:
         self.run("-m", "django", "startproject", "project", ".")
         self.run("-m", "django", "startapp", "myapp")
 
-    def run(self, *arguments: str) -> str:
-        """Run Python, which must end with 0; what it wrote."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of his processes."""
         environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{Path(__file__).parent / 'site'}"}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
+        return environment
+
+    def run(self, *arguments: str) -> str:
+        """Run Python, which must end with 0; what it wrote."""
         command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 

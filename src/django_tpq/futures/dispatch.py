@@ -15,6 +15,8 @@ from django_tpq.futures.signals import task_enqueued
 
 __all__ = ["dispatch", "dispatch_many"]
 
+NOWHERE = {"__main__", "__console__", "builtins", "None", "django.core.management.commands.shell"}
+"""What a function's module is called in scripts, shells and `manage.py shell`."""
 DEFAULT_DELIVERIES = 3
 """What the column says by itself."""
 
@@ -23,7 +25,8 @@ def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     """Enqueue one call; its future."""
     manager = queues.manager(task.options.queue)
     token = new_token()
-    number = manager.table().put(_row(task, token, args, kwargs), task.options.delay_duration)
+    row = _row(task, token, args, kwargs)
+    number = manager.table().put(row, task.options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
     future: Future[Any] = Future(
         CallId(task.options.queue, number, token), _unborn(manager.db_for_queue), task.name
@@ -64,9 +67,9 @@ def _arguments(task: Registered, place: int, call: Any) -> tuple[Sequence[Any], 
 
 
 def _row(task: Registered, token: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    if task.origin.startswith("__main__."):
+    if task.origin.rpartition(".")[0] in NOWHERE:
         raise TypeError(
-            f"task {task.name} is defined in the script that runs, where executors can not import it: "
+            f"task {task.name} is defined in a script or shell, where executors can not import it: "
             "move it to a module, such as an app's tasks.py"
         )
     options = task.options
