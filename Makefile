@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format test-all clean
+.PHONY: help demo test check format bench-quick test-all clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ check: $(VENV)/.check  ## formatting, lint, types, layers, spelling
 
 format: $(VENV)/.check  ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+bench-quick: $(VENV)/.test  ## ours beside bare SQL, under two minutes
+	@$(BIN)/python -m benchmarks --quick --repeats=1
 
 test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
 	@PYENV_VERSION="$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions 2>/dev/null | grep -E '^3\.1[1-4]' | paste -sd:)" \
