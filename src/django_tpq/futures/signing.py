@@ -14,21 +14,37 @@ __all__ = ["SIZE", "is_signed", "sign"]
 
 SIZE = 32
 """Bytes of a signature."""
+BLOCK = 64
+"""Bytes that SHA-256 takes at once."""
 
 
 def sign(*parts: bytes) -> bytes:
     """The signature of parts, none of which but the last may hold a NUL."""
-    return hmac.digest(_key(settings.SECRET_KEY), b"\0".join(parts), "sha256")
+    return _digest(settings.SECRET_KEY, b"\0".join(parts))
 
 
 def is_signed(signature: bytes, *parts: bytes) -> bool:
     """Whether the parts were signed with our key or one of its fallbacks; each is compared in constant time."""
     text = b"\0".join(parts)
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return any(hmac.compare_digest(signature, hmac.digest(_key(key), text, "sha256")) for key in keys)
+    if hmac.compare_digest(signature, _digest(settings.SECRET_KEY, text)):
+        return True
+    return any(hmac.compare_digest(signature, _digest(key, text)) for key in settings.SECRET_KEY_FALLBACKS)
+
+
+def _digest(secret: str | bytes, text: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104) from the two states that follow from the key alone.
+
+    `hmac.digest` lets go of Python's lock each time, and has to get it back from a busy claim loop: with it a
+    no-op call cost an executor 30 µs of CPU, without it 23.
+    """
+    inner, outer = (state.copy() for state in _states(secret))
+    inner.update(text)
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 @functools.lru_cache(maxsize=16)
-def _key(secret: str | bytes) -> bytes:
+def _states(secret: str | bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
     raw = secret.encode() if isinstance(secret, str) else secret
-    return hashlib.sha256(b"django_tpq.signing\0" + raw).digest()
+    key = hashlib.sha256(b"django_tpq.signing\0" + raw).digest().ljust(BLOCK, b"\0")
+    return hashlib.sha256(bytes(b ^ 0x36 for b in key)), hashlib.sha256(bytes(b ^ 0x5C for b in key))
