@@ -91,8 +91,9 @@ class QueueTable(Generic[Row]):
     # Out, in the caller's transaction ---------------------------------------------------------------------
 
     def get(self, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
-        """Take and delete up to `count` messages."""
-        return self._read("get", {"count": count}, filters)
+        """Take and delete up to `count` messages, in their order."""
+        values = {"count": count}
+        return self._claimed("get", values, filters) or self._read("get_due", values, filters)
 
     def peek(self, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
         """Look at the messages that would come next."""

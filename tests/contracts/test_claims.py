@@ -28,7 +28,8 @@ KEPT = "state = 'dead', due_at = now() - interval '1 minute'"
 HELD = "state = 'claimed', claimed_by = 5"
 
 CLAIMS = {
-    "get": [(READY, lambda table: table.get(ASKED)), (DUE, lambda table: table.get(ASKED))],
+    "get": [(READY, lambda table: table.get(ASKED))],
+    "get_due": [(DUE, lambda table: table.get(ASKED))],
     "claim": [(READY, lambda table: table.claim(1, ASKED))],
     "claim_suspect": [(SUSPECT, lambda table: table.claim_suspect(1) * ASKED)],
     "lease": [(READY, lambda table: table.lease(HOUR, ASKED))],

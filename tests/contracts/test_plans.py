@@ -12,6 +12,7 @@ ROWS = 100_000
 
 STATEMENTS = {
     "get": {"count": 3},
+    "get_due": {"count": 3},
     "peek": {"count": 3},
     "claim": {"count": 3, "consumer": 1},
     "claim_suspect": {"count": 1, "consumer": 1},
