@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if options.debug else logging.WARNING)
+    if not options.debug:
+        # psycopg tells how it cleans up after an interrupt; that is no news for whoever pressed Ctrl-C.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         return int(options.run(options))
     except (QueueError, OSError, ValueError, TypeError, psycopg.Error) as error:
