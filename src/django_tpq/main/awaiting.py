@@ -3,16 +3,24 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 from tpq.bell import Listener
 from tpq.waiting import POLL_BEHIND_BELL, POLL_FIRST, POLL_GROWTH, POLL_LAST
 
-__all__ = ["polls"]
+__all__ = ["polls", "whole"]
+
+T = TypeVar("T")
+
+_owed: "weakref.WeakSet[asyncio.Task[Any]]" = weakref.WeakSet()
+"""Tasks that were cancelled while they took something: they got it, and their cancellation later."""
 
 
-async def polls(wait: float, listener: Listener | None, channel: str) -> AsyncIterator[None]:
-    """Yield each time it is worth looking; ends when the wait is over."""
+async def polls(wait: float, listener: Listener | None, channel: str) -> AsyncGenerator[None]:
+    """Yield each time it is worth looking; ends when the wait is over. Close it, also after an exception."""
+    _cancel_if_owed()
     yield
     if wait < 0:
         return
@@ -29,11 +37,39 @@ async def polls(wait: float, listener: Listener | None, channel: str) -> AsyncIt
         yield
         while (left := deadline - time.monotonic()) > 0:
             healthy = listener is not None and listener.healthy
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(rung.wait(), min(left, POLL_BEHIND_BELL if healthy else pause))
+            with contextlib.suppress(TimeoutError):  # wait_for() of Python 3.11 would swallow a cancellation
+                async with asyncio.timeout(min(left, POLL_BEHIND_BELL if healthy else pause)):
+                    await rung.wait()
             rung.clear()
             pause = min(POLL_LAST, pause * POLL_GROWTH)
             yield
     finally:
         if listener is not None:
             listener.unsubscribe(channel, ring)
+
+
+async def whole(look: Coroutine[Any, Any, T]) -> T:
+    """Await a look-up to its end even if cancelled: what its thread takes meanwhile would be lost.
+
+    It is returned then, and the cancellation comes when the task looks again. With nothing taken it comes at once.
+    """
+    looking = asyncio.ensure_future(look)
+    try:
+        return await asyncio.shield(looking)
+    except asyncio.CancelledError:
+        while not looking.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([looking])
+        if looking.cancelled() or looking.exception():
+            raise
+        if task := asyncio.current_task():
+            _owed.add(task)
+        return looking.result()
+
+
+def _cancel_if_owed() -> None:
+    task = asyncio.current_task()
+    if task is not None and task in _owed:
+        _owed.discard(task)
+        if task.cancelling():  # a timeout that fired takes its cancellation back
+            raise asyncio.CancelledError

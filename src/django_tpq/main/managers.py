@@ -184,11 +184,15 @@ class QueueManager(models.Manager[M]):
         return await sync_to_async(self.enqueue_many)(bodies, **options)
 
     async def adequeue(self, wait: float = -1, **columns: Any) -> Any:
-        """As `dequeue`; waiting blocks no thread."""
+        """As `dequeue`; waiting blocks no thread.
+
+        A cancellation that comes while a message is being taken does not lose it: the message is returned, and the
+        cancellation comes with the next call.
+        """
         return (await self.adequeue_many(1, wait, **columns))[0]
 
     async def adequeue_many(self, n: int, wait: float = -1, **columns: Any) -> list[Any]:
-        """As `dequeue_many`; waiting blocks no thread."""
+        """As `dequeue_many`; waiting and cancellation as in `adequeue`."""
         return await self._await_for(wait, lambda: self.dequeue_many(n, **columns))
 
     @contextlib.asynccontextmanager
@@ -258,7 +262,10 @@ class QueueManager(models.Manager[M]):
         return rows.filters(self.model, columns, connections[self.db_for_queue]) if columns else {}
 
     def _ear(self) -> contextlib.AbstractContextManager[Ear]:
-        return Ear.on(listener(self.db_for_queue), self.table().channel())
+        return Ear.on(listener(self.db_for_queue), self._channel())
+
+    def _channel(self) -> str:
+        return self.table().channel()
 
     def _wait_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
         for _ in polls(wait, self._ear):
@@ -267,10 +274,12 @@ class QueueManager(models.Manager[M]):
         raise self._empty()
 
     async def _await_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
-        channel = await sync_to_async(self.table().channel)() if wait >= 0 else ""
-        async for _ in awaiting.polls(wait, listener(self.db_for_queue), channel):
-            with contextlib.suppress(QueueEmpty):
-                return await sync_to_async(take)()
+        channel = await sync_to_async(self._channel)() if wait >= 0 else ""
+        polls = awaiting.polls(wait, listener(self.db_for_queue), channel)
+        async with contextlib.aclosing(polls):
+            async for _ in polls:
+                with contextlib.suppress(QueueEmpty):
+                    return await awaiting.whole(sync_to_async(take)())
         raise self._empty()
 
     def _hinted(self, take: Callable[[], T]) -> T:
