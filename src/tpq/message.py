@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-__all__ = ["MAX_DEPTH", "Message", "State", "decode", "encode"]
+__all__ = ["MAX_DEPTH", "Message", "State", "decode", "encode", "storable"]
 
 MAX_DEPTH = 500
 """How deep a body may be nested. PostgreSQL and Python's own parser both give up some way beyond."""
@@ -97,6 +97,11 @@ def encode(body: Any) -> str:
 def decode(value: Any) -> Any:
     """Read what the database gave for a JSON column: text, or what a driver has decoded already."""
     return json.loads(value) if isinstance(value, str) else value
+
+
+def storable(text: str) -> str:
+    """A text about an error as PostgreSQL can keep it: what it can not is written out as an escape."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _check_structure(body: Any) -> None:

@@ -17,6 +17,7 @@ from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.signals import task_started
+from tpq.message import storable
 
 __all__ = ["Runner", "clean", "lost_record"]
 
@@ -142,5 +143,4 @@ OURS = {__name__, "django_tpq.futures.decorators"}
 
 def clean(text: str) -> str:
     """Text that PostgreSQL can keep, not too long."""
-    fit = text if len(text) <= TEXT_LIMIT else f"…{text[-TEXT_LIMIT:]}"
-    return fit.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    return storable(text if len(text) <= TEXT_LIMIT else f"…{text[-TEXT_LIMIT:]}")

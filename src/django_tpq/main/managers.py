@@ -127,7 +127,7 @@ class QueueManager(models.Manager[M]):
             try:
                 yield message
             except BaseException as error:
-                _give_back(message, error)
+                message._give_back(error)  # type: ignore[attr-defined]
                 raise
             if not message.is_settled:  # type: ignore[attr-defined]
                 message.ack()  # type: ignore[attr-defined]
@@ -149,7 +149,7 @@ class QueueManager(models.Manager[M]):
             return table.lease(lease, 1, wanted)
 
         message = self._wait_for(wait, take)[0]
-        message._lease = (table, lease)  # type: ignore[attr-defined]
+        message._lease = (self.using(message._state.db).table, lease)  # type: ignore[attr-defined]
         return message
 
     # Looking ----------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class QueueManager(models.Manager[M]):
         try:
             yield message
         except BaseException as error:
-            await sync_to_async(_give_back)(message, error)
+            await sync_to_async(message._give_back)(error)  # type: ignore[attr-defined]
             raise
         if not message.is_settled:  # type: ignore[attr-defined]
             await sync_to_async(message.ack)()  # type: ignore[attr-defined]
@@ -296,10 +296,3 @@ def _body(row: tuple[Any, ...]) -> Any:
 
 def _delay(delay: Duration | None) -> timedelta | None:
     return None if delay is None or seconds(delay) <= timedelta(0) else seconds(delay)
-
-
-def _give_back(message: Any, error: BaseException) -> None:
-    """After an exception; if the lease is lost or the server gone, the error itself matters more."""
-    if not message.is_settled:
-        with contextlib.suppress(Exception):
-            message.retry(0, f"{type(error).__name__}: {error}")
