@@ -88,7 +88,8 @@ class QueueManager(models.Manager[M]):
         ]
         names = tuple(lines[0])
         cells = (tuple(line[name] for name in names) for line in lines)
-        return self.table().copy(names, cells, len(lines), _delay(delay))
+        with connection.wrap_database_errors:  # psycopg's own Copy raises past Django's cursor
+            return self.table().copy(names, cells, len(lines), _delay(delay))
 
     # Out, in the caller's transaction ---------------------------------------------------------------------
 
