@@ -106,7 +106,7 @@ class QueueManager(models.Manager[M]):
         if n < 1:
             raise ValueError(f"dequeue_many() takes at least one message, not {n}")
         table, wanted = self.table(("body",), _body), self._filters(columns)
-        return self._wait_for(wait, lambda: self._hinted(lambda: table.get(n, wanted)))
+        return self._wait_for(wait, lambda: table.get(n, wanted))
 
     @contextlib.contextmanager
     def receive(self, wait: float = -1, lease: Duration | None = None, **columns: Any) -> Iterator[M]:
@@ -270,7 +270,7 @@ class QueueManager(models.Manager[M]):
 
     def _wait_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
         for _ in polls(wait, self._ear):
-            if taken := take():
+            if taken := self._hinted(take):
                 return taken
         raise self._empty()
 
