@@ -34,7 +34,7 @@ def received(**columns):
 
 
 OUT = {
-    "dequeue": lambda **columns: queue.dequeue(**columns),
+    "dequeue": queue.dequeue,
     "dequeue_many": lambda **columns: queue.dequeue_many(1, **columns)[0],
     "receive": received,
     "receive lease": lambda **columns: received(lease=60, **columns),
@@ -111,9 +111,9 @@ def test_a_column_that_may_not_be_null_is_asked_for(enqueue):
 @doors_in
 def test_an_unknown_column_is_a_clear_error(enqueue):
     with pytest.raises(
-        TypeError, match=r"TenantQueue has no column tennant of its own \(it has: note, tenant, "
+        TypeError, match=r"TenantQueue has no column landlord of its own \(it has: note, tenant, "
     ):
-        enqueue(queue, tennant="ada")
+        enqueue(queue, landlord="ada")
     with pytest.raises(TypeError, match=r"PlainQueue has no column tenant of its own \(it has: none\)"):
         enqueue(PlainQueue.objects, tenant="ada")
 
@@ -192,8 +192,8 @@ def test_a_json_column_is_asked_for_by_its_value(take, note):
 @doors_out
 def test_an_unknown_column_is_a_clear_error_when_taking_too(take):
     queue.enqueue(1, tenant="ada")
-    with pytest.raises(TypeError, match="TenantQueue has no column tennant of its own"):
-        take(tennant="ada")
+    with pytest.raises(TypeError, match="TenantQueue has no column landlord of its own"):
+        take(landlord="ada")
 
 
 @doors_out
