@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -25,21 +26,30 @@ from tests.testapp.models import PlainQueue, TenantQueue
 @pytest.fixture
 def in_background(transactional_db: None) -> Iterator[Callable[..., Callable[[], Any]]]:
     """Run a function in a thread with connections of its own; call the answer for its result."""
-    with ThreadPoolExecutor() as threads:
+    threads: list[threading.Thread] = []
 
-        def in_background(function: Callable[[], Any]) -> Callable[[], Any]:
-            running = threads.submit(alone, function)
-            return lambda: running.result(30)
+    def in_background(function: Callable[[], Any]) -> Callable[[], Any]:
+        outcome: Future[Any] = Future()
+        threads.append(threading.Thread(target=settle, args=(outcome, function), daemon=True))
+        threads[-1].start()
+        return lambda: outcome.result(30)
 
-        yield in_background
+    yield in_background
+    for thread in threads:
+        thread.join(35)
+    assert not any(thread.is_alive() for thread in threads)
 
 
-def alone(function: Callable[[], Any]) -> Any:
-    """Call a function and close the connections that it opened in this thread."""
+def settle(outcome: "Future[Any]", function: Callable[[], Any]) -> None:
+    """Call a function, close the connections that it opened in this thread, and keep how it ended."""
     try:
-        return function()
-    finally:
+        result = function()
+    except BaseException as error:
         connections.close_all()
+        outcome.set_exception(error)
+    else:
+        connections.close_all()
+        outcome.set_result(result)
 
 
 @pytest.fixture
