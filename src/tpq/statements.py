@@ -32,7 +32,7 @@ def compose(
         name: the file's path below `sql`, without its ending.
         table: the queue's table.
         returning: the columns a row brings back; `body` comes as text.
-        columns: the columns an INSERT sets, each from the value of its own name.
+        columns: the columns an INSERT sets, each from the value of its own name (`due_at`: how long from now).
         filters: (column, whether the wanted value is NULL); a wanted value is named `where_<column>`.
         conflict: whether a taken `unique_key` refuses the row without an error.
     """
@@ -80,7 +80,7 @@ def _readable(column: str) -> sql.Composable:
 
 def _value(column: str) -> sql.Composable:
     if column == "due_at":
-        return sql.SQL("clock_timestamp() + %(delay)s::interval")
+        return sql.SQL("clock_timestamp() + %(due_at)s::interval")
     if column == "body":
         return sql.SQL("%(body)s::jsonb")
     return sql.Placeholder(column)

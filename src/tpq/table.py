@@ -59,9 +59,8 @@ class QueueTable(Generic[Row]):
     ) -> int | None:
         """Add one row of these columns; the id, or None when `unique` and its key is taken."""
         if delay:
-            values = {**values, "state": "waiting", "due_at": None, "delay": delay}
-        columns = tuple(column for column in values if column != "delay")
-        rows = self._rows(compose("put", self.name, columns=columns, conflict=unique), values)
+            values = {**values, "state": "waiting", "due_at": delay}
+        rows = self._rows(compose("put", self.name, columns=tuple(values), conflict=unique), values)
         return int(rows[0][0]) if rows else None
 
     def put_many(self, bodies: Sequence[str], priority: int, delay: timedelta | None) -> list[int]:
