@@ -52,6 +52,7 @@ def order_queue():
             due = models.DateField()
             number = models.IntegerField()
             renamed = models.TextField(default="x", db_column="Other Name")
+            postponed = models.IntegerField(null=True, db_column="delay")
             made_at = models.DateTimeField(auto_now_add=True)
             stamp = models.DateTimeField(db_default=Now())
             raw = models.BinaryField(default=b"\0\1")
@@ -137,9 +138,9 @@ def test_columns_of_any_kind_are_set_by_every_door(order_queue, enqueue):
     first = order_queue.enqueue("first", number=1, due=datetime.date(2030, 1, 1))
     question = order_queue.get(pk=first)
     answer = order_queue.get(
-        pk=enqueue(order_queue, number=21, due=datetime.date(2031, 1, 1), answer_to=question)
+        pk=enqueue(order_queue, number=21, due=datetime.date(2031, 1, 1), answer_to=question, postponed=3)
     )
-    assert (answer.answer_to, answer.number, answer.double) == (question, 21, 42)
+    assert (answer.answer_to, answer.number, answer.double, answer.postponed) == (question, 21, 42, 3)
     assert (answer.due, answer.renamed, bytes(answer.raw)) == (datetime.date(2031, 1, 1), "x", b"\0\1")
     assert (answer.made_at - now() < datetime.timedelta(minutes=1), answer.stamp is not None) == (True, True)
 
