@@ -88,7 +88,7 @@ class QueueManager(models.Manager[M]):
         ]
         names = tuple(lines[0])
         cells = (tuple(line[name] for name in names) for line in lines)
-        with connection.wrap_database_errors:  # psycopg's own Copy raises past Django's cursor
+        with connection.wrap_database_errors:  # Copy raises past Django's cursor
             return self.table().copy(names, cells, len(lines), _delay(delay))
 
     # Out, in the caller's transaction ---------------------------------------------------------------------
@@ -146,8 +146,10 @@ class QueueManager(models.Manager[M]):
         table, wanted = self._instances(), self._filters(columns)
 
         def take() -> list[M]:
-            table.promote()
-            return table.lease(lease, 1, wanted)
+            while True:  # promote() brings back a bounded number, which may all be others
+                moved = table.promote()
+                if (found := table.lease(lease, 1, wanted)) or not moved:
+                    return found
 
         message = self._wait_for(wait, take)[0]
         message._lease = (self.using(message._state.db).table, lease)  # type: ignore[attr-defined]
@@ -169,9 +171,8 @@ class QueueManager(models.Manager[M]):
 
     def requeue(self, ids: Sequence[int]) -> set[int]:
         """Revive dead letters; the ids of those that moved."""
-        table: QueueTable[Any] = self.table()
-        moved = table.requeue(ids)
-        table.ring("returned")
+        moved = self.table().requeue(ids)
+        self.table().ring("returned")
         return moved
 
     # Async twins ------------------------------------------------------------------------------------------
