@@ -205,6 +205,14 @@ def test_a_delayed_message_is_taken_by_its_column_when_it_is_due(take):
     assert take(tenant="bob") == "due"
 
 
+def test_a_due_message_is_received_behind_any_number_of_others():
+    queue.enqueue_many(range(501), tenant="ada", delay=60)
+    queue.enqueue("mine", tenant="bob", delay=60)
+    TenantQueue.objects.filter(tenant="ada").update(due_at=now() - datetime.timedelta(hours=1))
+    TenantQueue.objects.filter(tenant="bob").update(due_at=now())
+    assert received(lease=60, tenant="bob") == "mine"
+
+
 def test_one_looks_counts_and_clears_by_a_column_of_ones_own():
     queue.enqueue_many([1, 2], tenant="ada")
     queue.enqueue(3, tenant="bob")
