@@ -116,9 +116,10 @@ class QueueTable(Generic[Row]):
         """Claim up to `count` messages on a lease of their own, in their order."""
         return self._claimed("lease", {"lease": lease, "count": count}, filters)
 
-    def promote(self, count: int = 500) -> list[tuple[int, str]]:
+    def promote(self, count: int = 500, filters: Filters = NO_FILTERS) -> list[tuple[int, str]]:
         """Bring due messages back; (id, new state) of each."""
-        return self._rows(compose("promote", self.name), {"count": count})
+        statement = compose("promote", self.name, filters=_shape(filters))
+        return self._rows(statement, {"count": count, **_wanted(filters)})
 
     def next_due(self) -> float | None:
         """Seconds until the next message falls due; None when none waits."""

@@ -174,7 +174,7 @@ def test_a_waiter_is_woken_by_another_process(elsewhere, in_background, somebody
 
 
 def test_a_waiter_whose_table_nobody_has_used_yet_can_wait(monkeypatch):
-    monkeypatch.setattr("django_tpq.main.managers._installed", set())
+    monkeypatch.setattr("django_tpq.main.tables._installed", set())
     with pytest.raises(QueueEmpty):
         run(lambda: queue.adequeue(wait=0.05))
 

@@ -1,7 +1,7 @@
 """Enqueue and dequeue belong to the caller's transaction."""
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import NotSupportedError, OperationalError, connection, transaction
 
 from django_tpq.main.errors import QueueEmpty
 from django_tpq.main.managers import COPY_FROM
@@ -77,6 +77,13 @@ def test_a_due_message_that_is_taken_locks_no_other(in_background):
         assert in_background(lambda: queue.dequeue(wait=5))() == "second"
 
 
+def test_a_due_message_that_is_received_on_a_lease_locks_no_other(in_background):
+    queue.enqueue_many(["first", "second"], delay=0.001)
+    with transaction.atomic(), queue.receive(wait=5, lease=60) as message:
+        assert message.body == "first"
+        assert in_background(lambda: queue.dequeue(wait=5))() == "second"
+
+
 def test_one_transaction_moves_a_message_from_queue_to_queue():
     queue.enqueue("moved")
     for commits in (False, True):
@@ -134,3 +141,12 @@ def test_in_repeatable_read_a_message_that_another_took_is_an_error_with_a_hint(
     with pytest.raises(OperationalError) as raised:
         use()
     assert "Take messages in READ COMMITTED" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_waiting_where_nothing_new_can_be_seen_is_refused(level):
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        with pytest.raises(NotSupportedError, match=f"inside a {level} transaction is in vain"):
+            queue.dequeue(wait=0)

@@ -9,10 +9,10 @@ from asgiref.sync import sync_to_async
 from django.db import connections, models, router, transaction
 
 from django_tpq.main import awaiting, rows
-from django_tpq.main.connections import listener, require_postgresql
+from django_tpq.main.connections import listener
 from django_tpq.main.durations import Duration, seconds
 from django_tpq.main.errors import QueueEmpty
-from tpq import schema
+from django_tpq.main.tables import cursor_of, require_new_snapshots
 from tpq.message import State, decode, encode
 from tpq.table import QueueTable
 from tpq.waiting import Ear, polls
@@ -24,8 +24,6 @@ T = TypeVar("T")
 
 COPY_FROM = 500
 """Messages from which COPY, with its two round trips, is faster than one INSERT."""
-
-_installed: set[tuple[str, str, str]] = set()
 
 
 class QueueManager(models.Manager[M]):
@@ -145,11 +143,12 @@ class QueueManager(models.Manager[M]):
     def _leased(self, wait: float, lease: timedelta, columns: Mapping[str, Any]) -> M:
         table, wanted = self._instances(), self._filters(columns)
 
+        # What is promoted inside the caller's transaction is locked until it ends: one message, no more.
+        at_once = 1 if connections[self.db_for_queue].in_atomic_block else 500
+
         def take() -> list[M]:
-            while True:  # promote() brings back a bounded number, which may all be others
-                moved = table.promote()
-                if (found := table.lease(lease, 1, wanted)) or not moved:
-                    return found
+            table.promote(at_once, wanted)
+            return table.lease(lease, 1, wanted)
 
         message = self._wait_for(wait, take)[0]
         message._lease = (self.using(message._state.db).table, lease)  # type: ignore[attr-defined]
@@ -247,14 +246,8 @@ class QueueManager(models.Manager[M]):
         Raises:
             UnknownQueue: the table is missing, or was made without `queuemigrations`.
         """
-        alias, name = self.db_for_queue, self.model._meta.db_table
-        require_postgresql(alias)
-        connection = connections[alias]
-        key = (alias, str(connection.settings_dict["NAME"]), name)
-        if key not in _installed:
-            schema.require(name, connection.cursor, "run `manage.py queuemigrations` and `manage.py migrate`")
-            _installed.add(key)
-        return QueueTable(name, connection.cursor, columns, row)
+        name = self.model._meta.db_table
+        return QueueTable(name, cursor_of(self.db_for_queue, name), columns, row)
 
     def _instances(self) -> QueueTable[M]:
         columns, row = rows.reader(self.model, self.db_for_queue)
@@ -264,6 +257,7 @@ class QueueManager(models.Manager[M]):
         return rows.filters(self.model, columns, connections[self.db_for_queue]) if columns else {}
 
     def _ear(self) -> contextlib.AbstractContextManager[Ear]:
+        require_new_snapshots(self.db_for_queue)
         return Ear.on(listener(self.db_for_queue), self._channel())
 
     def _channel(self) -> str:
