@@ -4,4 +4,5 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.process",
     "tests.fixtures.projects",
+    "tests.fixtures.servers",
 ]

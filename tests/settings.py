@@ -1,5 +1,6 @@
 """The settings of the tests' own project: an embedded PostgreSQL, or the server of DATABASE_URL."""
 
+import json
 import os
 from pathlib import Path
 
@@ -29,3 +30,6 @@ INSTALLED_APPS = [
     "tests.testapp",
 ]
 TPQ_QUEUES = {"default": "tpq_futures.CallQueue", "mail": "testapp.MailQueue"}
+# And takes the results' cache from the test that started it.
+if "TPQ_TEST_CACHE" in os.environ:
+    CACHES = {"default": json.loads(os.environ["TPQ_TEST_CACHE"])}
