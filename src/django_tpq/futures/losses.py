@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+from django.db import close_old_connections
 
 from django_tpq.futures.calls import Claimed
 from django_tpq.futures.delivery import ttl_of
@@ -35,6 +36,7 @@ def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Cl
     tally.flush(connection)
     results = [Result(call.token, lost_record(call), ttl_of(call.task)) for call in dead]
     try:
+        close_old_connections()  # of a cache in a database, which may have been restarted
         store().put(results, connection.cursor)
     except Exception as error:  # noqa: BLE001 - any cache may fail in its own way; futures read the dead row then
         logger.warning("a loss could not be stored as a result: %s", error)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+from django.core.cache import caches
+from django.db import close_old_connections, connections
 
 from django_tpq.futures.results import ResultStore
 from tpq.results import Result, ring
@@ -63,6 +65,7 @@ class Postman:
     def _run(self) -> None:
         while (results := self._bag.get()) is not None:
             try:
+                close_old_connections()  # of a cache in a database, which may have been restarted
                 self._store.put(results, self._cursor)
                 self._ring(results)
                 if self._is_in_trouble:
@@ -76,6 +79,8 @@ class Postman:
                 self._waiting -= len(results)
         if self._connection is not None:
             self._connection.close()
+        connections.close_all()
+        caches.close_all()
 
     def _ring(self, results: Sequence[Result]) -> None:
         """Without the bell the waiters poll, so its failing is no trouble."""
