@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import psycopg
+from django.core.cache import caches
 from django.db import connections
 
 from django_tpq.futures.calls import CallId
@@ -53,7 +54,7 @@ class Arrivals:
         self._wake = threading.Condition()
         self._waiters: dict[str, list[_Waiter]] = {}
         self._fresh: set[str] = set()
-        self._gone_since: dict[str, float] = {}
+        self._is_restless = False
         self._thread: threading.Thread | None = None
 
     def watch(self, call: CallId, callback: Callback) -> None:
@@ -63,9 +64,11 @@ class Arrivals:
         with self._wake:
             self._waiters.setdefault(call.token, []).append(_Waiter(call, callback))
             self._fresh.add(call.token)
+            self._is_restless = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tpq-arrivals", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="tpq-arrivals", daemon=True)
+                thread.start()
+                self._thread = thread
             self._wake.notify()
 
     def forget(self, call: CallId, callback: Callback) -> None:
@@ -82,10 +85,10 @@ class Arrivals:
 
     def _run(self) -> None:
         ear = listener(self._alias)
-        if ear is not None:
-            ear.subscribe(CHANNEL, self._rung)
         connection: psycopg.Connection[Any] | None = None
         try:
+            if ear is not None:
+                ear.subscribe(CHANNEL, self._rung)
             while self._wanted_or_end():
                 try:
                     connection = connection or connect(self._alias)
@@ -94,12 +97,14 @@ class Arrivals:
                     logger.warning("results can not be looked up: %s", " ".join(str(error).split()))
                     _close(connection)
                     connection = None
+                    _leave_nothing_open()
                     time.sleep(0.5)
         finally:
+            self._ended()
             if ear is not None:
                 ear.unsubscribe(CHANNEL, self._rung)
             _close(connection)
-            connections.close_all()
+            _leave_nothing_open()
 
     def _wanted_or_end(self) -> bool:
         with self._wake:
@@ -111,18 +116,27 @@ class Arrivals:
                 return False
             return True
 
+    def _ended(self) -> None:
+        """Whatever ended the thread, the next waiter starts another."""
+        with self._wake:
+            if self._thread is threading.current_thread():
+                self._thread = None
+
     def _look_for(self, connection: psycopg.Connection[Any], ear: Any) -> None:
-        """Look until nobody waits any more."""
-        self._look(connection, self._take(everything=True))
-        pause = 0.0
+        """Look until nobody waits any more: for the fresh at once; for all now and then, however busy the bell is."""
+        pause = due = 0.0
         while self._waiters:
+            everything = time.monotonic() >= due
+            self._look(connection, self._take(everything=everything))
             first, longest = BEHIND_BELL if ear is not None and ear.healthy else WITHOUT_BELL
-            pause = min(longest, max(first, pause * POLL_GROWTH))
+            if everything:
+                pause = min(longest, max(first, pause * POLL_GROWTH))
+                due = time.monotonic() + pause
             with self._wake:
-                rung = bool(self._fresh) or self._wake.wait_for(self._is_woken, pause)
-            self._look(connection, self._take(everything=not rung))
-            if rung:
-                pause = 0.0
+                self._wake.wait_for(self._is_woken, max(0.0, due - time.monotonic()))
+                if self._is_restless:  # somebody is new, or the bell has changed: look for all again soon
+                    self._is_restless, pause = False, 0.0
+                    due = min(due, time.monotonic() + first)
 
     def _is_woken(self) -> bool:
         return bool(self._fresh) or not self._waiters
@@ -136,18 +150,18 @@ class Arrivals:
     def _look(self, connection: psycopg.Connection[Any], calls: list[CallId]) -> None:
         for start in range(0, len(calls), CHUNK):
             chunk = calls[start : start + CHUNK]
-            for call, arrival in look_up(chunk, connection.cursor, self._gone_since):
+            for call, arrival in look_up(chunk, connection.cursor):
                 self._deliver(call, arrival)
 
     def _deliver(self, call: CallId, arrival: Arrival) -> None:
         with self._wake:
             waiters = self._waiters.pop(call.token, [])
-            self._gone_since.pop(call.token, None)
         for waiter in waiters:
             waiter.callback(arrival)
 
     def _rung(self, payload: str | None) -> None:
         with self._wake:
+            self._is_restless |= payload is None
             self._fresh.update(self._waiters if payload is None else self._named(payload))
             if self._fresh:
                 self._wake.notify()
@@ -160,6 +174,12 @@ class Arrivals:
 def _close(connection: psycopg.Connection[Any] | None) -> None:
     if connection is not None:
         connection.close()
+
+
+def _leave_nothing_open() -> None:
+    """Close what the store has opened in this thread: after an error it may be broken for good."""
+    connections.close_all()
+    caches.close_all()
 
 
 @functools.cache

@@ -71,14 +71,13 @@ class Unborn:
 class Future(Generic[R]):
     """The handle on a call: ask whether it is done, wait for its result. Picklable; equal by its id."""
 
-    __slots__ = ("_arrival", "_call", "_gone_since", "_task", "_unborn")
+    __slots__ = ("_arrival", "_call", "_task", "_unborn")
 
     def __init__(self, call: CallId, unborn: Unborn | None = None, task: str | None = None) -> None:
         self._call = call
         self._unborn = unborn
         self._task = task
         self._arrival: Arrival | None = None
-        self._gone_since: dict[str, float] = {}
 
     @classmethod
     def get(cls, id: str) -> "Future[Any]":  # noqa: A002 - the public name
@@ -157,7 +156,7 @@ class Future(Generic[R]):
         """One look, on the caller's own connection."""
         if self._arrival is None:
             cursor = connections[self._alias].cursor
-            for _, arrival in look_up([self._call], cursor, self._gone_since):
+            for _, arrival in look_up([self._call], cursor):
                 self._arrival = arrival
         return self._arrival
 

@@ -1,5 +1,6 @@
 """What became of calls: a result, a dead letter, still on its way, or gone without a word. Batched."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,7 +15,11 @@ __all__ = ["Arrival", "Cursor", "look_up"]
 
 GRACE = 3.0
 """Seconds that a result may come after its row has gone (a cache is written after the commit)."""
+REMEMBERED = 10_000, 60.0
+"""How many calls without row and result are remembered at least, and how long (seconds)."""
 
+_gone_since: dict[str, float] = {}
+_lock = threading.Lock()
 
 Row = tuple[str, str | None, bool]
 """Of a call: state, error, whether its deliveries are used up."""
@@ -37,10 +42,8 @@ class Arrival(NamedTuple):
     """Neither row nor result is there."""
 
 
-def look_up(
-    calls: Sequence[CallId], cursor: Cursor, gone_since: dict[str, float]
-) -> Iterator[tuple[CallId, Arrival]]:
-    """The calls that have ended. `gone_since` remembers, from look to look, whose row had gone when."""
+def look_up(calls: Sequence[CallId], cursor: Cursor) -> Iterator[tuple[CallId, Arrival]]:
+    """The calls that have ended. The process remembers, from look to look, whose row had gone when."""
     rows: dict[CallId, Row | None] = {}
     records = store().get([call.token for call in calls], cursor)
     for name in {call.queue for call in calls if call.token not in records}:
@@ -55,16 +58,26 @@ def look_up(
     for call in calls:
         if call.token in records:
             yield call, Arrival(record=records[call.token])
-        elif arrival := _judged(call, rows[call], gone_since):
+        elif arrival := _judged(call, rows[call]):
             yield call, arrival
 
 
-def _judged(call: CallId, row: Row | None, gone_since: dict[str, float]) -> Arrival | None:
+def _judged(call: CallId, row: Row | None) -> Arrival | None:
     """Without a result: what the row says, after the time that a result may still come."""
     if row is not None and row[0] != "dead":
-        gone_since.pop(call.token, None)
+        with _lock:
+            _gone_since.pop(call.token, None)
         return None
-    since = gone_since.setdefault(call.token, time.monotonic())
-    if time.monotonic() - since <= GRACE:
+    if time.monotonic() - _since(call.token) <= GRACE:
         return None
     return Arrival(expired=True) if row is None else Arrival(dead=(row[1] or "", row[2]))
+
+
+def _since(token: str) -> float:
+    """When this process first saw that a call's row had ended without a result."""
+    number, seconds = REMEMBERED
+    with _lock:
+        now = time.monotonic()
+        while len(_gone_since) > number and now - next(iter(_gone_since.values())) > seconds:
+            del _gone_since[next(iter(_gone_since))]
+        return _gone_since.setdefault(token, now)
