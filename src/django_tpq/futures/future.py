@@ -22,7 +22,7 @@ from django_tpq.futures.errors import (
     ResultTimeout,
     TaskFailed,
 )
-from django_tpq.futures.lookup import Arrival, look_up
+from django_tpq.futures.lookup import Arrival, is_known, look_up
 
 __all__ = ["Future", "Unborn"]
 
@@ -48,24 +48,10 @@ class Unborn:
         """Whether the transaction, or the savepoint, is still open."""
         return any(entry[1] == self._committed for entry in list(self._connection.run_on_commit))
 
-    def check(self, call: str) -> None:
-        """Raise unless waiting can help.
-
-        Raises:
-            NotCommitted: the transaction is open in this very thread.
-            CallRolledBack: it was rolled back.
-        """
-        if self.is_committed:
-            return
-        if not self.is_pending and not self.is_committed:
-            raise CallRolledBack(
-                f"call {call}: the transaction that made it was rolled back, so it never runs"
-            )
-        if connections[self._connection.alias] is self._connection:
-            raise NotCommitted(
-                f"call {call} was made in a transaction that is still open here: ask after the commit, for instance "
-                "in transaction.on_commit()"
-            )
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this very thread's transaction."""
+        return connections[self._connection.alias] is self._connection
 
 
 class Future(Generic[R]):
@@ -95,9 +81,10 @@ class Future(Generic[R]):
 
     def is_done(self) -> bool:
         """Whether `result()` would answer now, with a value or an exception."""
-        if self._unborn is not None and not self._unborn.is_committed:
-            return not self._unborn.is_pending
-        return self._look() is not None
+        try:
+            return self._is_born() and self._look() is not None
+        except CallRolledBack:
+            return True
 
     def result(self, wait: float = -1) -> R:
         """The value that the task returned; what it raised is raised, with its traceback there as a note.
@@ -160,10 +147,42 @@ class Future(Generic[R]):
                 self._arrival = arrival
         return self._arrival
 
+    def _is_born(self) -> bool:
+        """Whether the call is committed; False: its transaction is still open.
+
+        Raises:
+            CallRolledBack: it was rolled back.
+        """
+        unborn = self._unborn
+        if unborn is None or unborn.is_committed:
+            return True
+        if unborn.is_pending:
+            return False
+        # Rolled back, or committed a moment ago, by a transaction whose other hooks still run or have failed.
+        if not unborn.is_committed and not is_known(self._call, connections[self._alias].cursor):
+            raise CallRolledBack(
+                f"call {self.id}: the transaction that made it was rolled back, so it never runs"
+            )
+        unborn.is_committed = True
+        return True
+
+    def _is_born_elsewhere(self) -> bool:
+        """As `_is_born`, where somebody waits.
+
+        Raises:
+            NotCommitted: it is this thread's transaction that is open, so waiting can not help.
+        """
+        if self._is_born():
+            return True
+        if self._unborn is not None and self._unborn.is_here:
+            raise NotCommitted(
+                f"call {self.id} was made in a transaction that is still open here: ask after the commit, for "
+                "instance in transaction.on_commit()"
+            )
+        return False
+
     def _ready(self, wait: float) -> Arrival | None:
-        if self._unborn is not None:
-            self._unborn.check(self.id)
-        arrival = self._look()
+        arrival = self._look() if self._is_born_elsewhere() else None
         if arrival is None and wait < 0:
             raise self._timeout()
         return arrival
@@ -192,16 +211,26 @@ class Future(Generic[R]):
         return self._arrival
 
     def _await_birth(self, deadline: float) -> None:
-        """Wait for another thread's transaction to commit; `check` raises when that can not be."""
-        while self._unborn is not None and not self._unborn.is_committed:
+        """Wait for another thread's transaction to commit."""
+        while not self._is_born_elsewhere():
             if time.monotonic() > deadline:
                 raise self._timeout()
-            self._unborn.check(self.id)
             time.sleep(0.01)
 
+    async def _aawait_birth(self, deadline: float) -> None:
+        """As `_await_birth`."""
+        while not await sync_to_async(self._is_born_elsewhere)():
+            if time.monotonic() > deadline:
+                raise self._timeout()
+            await asyncio.sleep(0.01)
+
     async def _aarrived(self, wait: float) -> Arrival:
-        if arrival := await sync_to_async(self._ready)(wait):
+        # Who waits for ever leaves the first look to the arrivals' thread, which looks once for all who are new.
+        if arrival := self._arrival or (await sync_to_async(self._ready)(wait) if wait else None):
             return arrival
+        deadline = time.monotonic() + wait if wait else float("inf")
+        if self._unborn is not None and not self._unborn.is_committed:
+            await self._aawait_birth(deadline)
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[Arrival] = loop.create_future()
         watched = arrivals(self._alias)
@@ -216,7 +245,8 @@ class Future(Generic[R]):
 
         watched.watch(self._call, arrive)
         try:
-            self._arrival = await asyncio.wait_for(arrived, wait or None)
+            left = None if deadline == float("inf") else deadline - time.monotonic()
+            self._arrival = await asyncio.wait_for(arrived, left)
         except TimeoutError:
             raise self._timeout() from None
         finally:
@@ -258,21 +288,31 @@ def _left(deadline: float, at_most: float) -> float:
 
 
 def _let_go(alias: str) -> None:
-    """Do not pin a database connection while waiting long."""
-    if not connections[alias].in_atomic_block:
-        connections[alias].close()
+    """Do not pin a database connection while waiting long, unless a transaction is open on it."""
+    wrapper = connections[alias]
+    if wrapper.connection is not None and not wrapper.in_atomic_block and wrapper.get_autocommit():
+        wrapper.close()
 
 
 def _of_failure(call: str, failed: Failed) -> BaseException:
-    if failed.exception is not None:
-        exception: BaseException = pickle.loads(failed.exception)
-        exception.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
-        return exception
-    kind = ExecutorLost if failed.lost else TaskFailed
-    error = kind(f"call {call}: {failed.type}: {failed.message}" if not failed.lost else failed.message)
+    error = _unpickled(failed.exception)
+    if error is None and failed.lost:
+        error = ExecutorLost(failed.message)
+    elif error is None:
+        error = TaskFailed(f"call {call}: {failed.type}: {failed.message}")
     if failed.traceback:
-        error.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
+        with contextlib.suppress(Exception):  # an exception's own code and attributes may be anything
+            error.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
     return error
+
+
+def _unpickled(raw: bytes | None) -> BaseException | None:
+    """The exception itself; None when this process can not read it: it may lack the module, or have another."""
+    try:
+        error = None if raw is None else pickle.loads(raw)
+    except Exception:  # noqa: BLE001 - reading runs the exception's own code
+        return None
+    return error if isinstance(error, BaseException) else None
 
 
 def _of_dead_letter(call: str, error: str, lost: bool) -> BaseException:

@@ -11,7 +11,7 @@ from django_tpq.futures.calls import CallId
 from django_tpq.futures.results import store
 from tpq.table import QueueTable
 
-__all__ = ["Arrival", "Cursor", "look_up"]
+__all__ = ["Arrival", "Cursor", "is_known", "look_up"]
 
 GRACE = 3.0
 """Seconds that a result may come after its row has gone (a cache is written after the commit)."""
@@ -60,6 +60,12 @@ def look_up(calls: Sequence[CallId], cursor: Cursor) -> Iterator[tuple[CallId, A
             yield call, Arrival(record=records[call.token])
         elif arrival := _judged(call, rows[call]):
             yield call, arrival
+
+
+def is_known(call: CallId, cursor: Cursor) -> bool:
+    """Whether a call's row or its result can be seen: then it was committed."""
+    table = QueueTable.of_messages(queues.manager(call.queue).model._meta.db_table, cursor)
+    return bool(table.states([call.number]) or store().get([call.token], cursor))
 
 
 def _judged(call: CallId, row: Row | None) -> Arrival | None:
