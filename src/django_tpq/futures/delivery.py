@@ -28,6 +28,7 @@ __all__ = ["Delivery", "Ended"]
 logger = logging.getLogger("django_tpq.delivery")
 
 Table = QueueTable[Claimed]
+Claim = tuple[str, Receipt]
 
 
 class Ended(NamedTuple):
@@ -41,6 +42,11 @@ class Ended(NamedTuple):
     def receipt(self) -> Receipt:
         """Proof that the claim is ours."""
         return Receipt(self.call.id, self.call.claim_no)
+
+    @property
+    def claim(self) -> Claim:
+        """Which claim it was: two queues may have calls of the same number."""
+        return self.table.name, self.receipt
 
 
 class Delivery:
@@ -64,28 +70,29 @@ class Delivery:
         if transactional or len({(e.table.name, type(e.outcome)) for e in ended}) > 1:
             with connection.transaction():
                 held = self._apply(ended, again=again)
-                kept = [r for e, r in zip(final, results, strict=True) if e.receipt in held and r.ttl]
+                kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
                 if transactional and kept:
                     self._store.put(kept, connection.cursor)
         else:
             held = self._apply(ended, again=again)
-            kept = [r for e, r in zip(final, results, strict=True) if e.receipt in held and r.ttl]
+            kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
         if transactional:
             ring(connection.cursor, [r.token for r in kept])
         elif kept:
             self._postman.take(kept)
         self._after(final, held)
 
-    def _apply(self, ended: Sequence[Ended], *, again: bool) -> set[Receipt]:
-        by_table: dict[str, list[Ended]] = defaultdict(list)
-        for e in sorted(ended, key=lambda e: (e.table.name, e.call.id)):
-            by_table[e.table.name].append(e)
-        held: set[Receipt] = set()
+    def _apply(self, ended: Sequence[Ended], *, again: bool) -> set[Claim]:
+        by_table: dict[str, dict[int, Ended]] = defaultdict(dict)
+        for e in sorted(ended, key=lambda e: e.claim):
+            by_table[e.table.name][e.call.id] = e  # of two claims of one row only the later can hold
+        held: set[Claim] = set()
         for group in by_table.values():
-            held |= self._apply_to(group[0].table, group, again=again)
+            latest = list(group.values())
+            held |= self._apply_to(latest[0].table, latest, again=again)
         return held
 
-    def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[Receipt]:
+    def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[Claim]:
         acks, burials, retries = [], [], []
         for e in ended:
             match e.outcome:
@@ -113,11 +120,11 @@ class Delivery:
             logger.warning(
                 "call %s of %s was lost to another: its outcome is dropped", e.call.id, e.call.task
             )
-        return {e.receipt for e in ended if e.call.id in ids}
+        return {e.claim for e in ended if e.call.id in ids}
 
-    def _after(self, final: Iterable[Ended], held: set[Receipt]) -> None:
+    def _after(self, final: Iterable[Ended], held: set[Claim]) -> None:
         for e in final:
-            if e.receipt in held and not isinstance(e.outcome, Postponed):
+            if e.claim in held and not isinstance(e.outcome, Postponed):
                 failed = not isinstance(e.outcome, Success)
                 self._tally.add(e.call.task, e.outcome.started, failed=failed)
                 if task_finished.receivers:
