@@ -84,3 +84,13 @@ async def add_async(a: int, b: int) -> int:
 @task(queue="mail", priority=3)
 def mail(to: str) -> str:
     return f"mail to {to}"
+
+
+@task(result_ttl=0)
+def forgotten() -> None:
+    return None
+
+
+@task(result_ttl=60)
+def brief() -> None:
+    return None
