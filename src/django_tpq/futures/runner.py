@@ -70,7 +70,7 @@ class Runner:
             running.reset(context)
 
     def _returned(self, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
-        if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):  # not whatever can be awaited: a task may return a future
             value = async_to_sync(_awaited)(value)
         try:
             return Success(write(call.token, how, "S", value), started)
@@ -114,14 +114,14 @@ def _pickled(error: BaseException) -> bytes | None:
     try:
         raw = pickle.dumps(error)
         return raw if type(pickle.loads(raw)) is type(error) else None
-    except Exception:  # noqa: BLE001 - an exception's own code may raise anything; then only its text travels
+    except BaseException:  # noqa: BLE001 - an exception's own code may raise anything; then only its text travels
         return None
 
 
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - as above
+    except BaseException:  # noqa: BLE001 - as above
         return "(its text can not be shown)"
 
 
@@ -131,7 +131,7 @@ def _traceback(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
-    except Exception:  # noqa: BLE001 - as above
+    except BaseException:  # noqa: BLE001 - as above
         return (
             "".join(traceback.format_tb(error.__traceback__))
             + f"{type(error).__qualname__}: {_message(error)}"
