@@ -94,3 +94,13 @@ def forgotten() -> None:
 @task(result_ttl=60)
 def brief() -> None:
     return None
+
+
+@task
+def start_another() -> Any:
+    return add.delay(1, 2)
+
+
+@task
+async def whoami_async() -> Any:
+    return current_call()
