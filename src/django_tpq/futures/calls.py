@@ -14,6 +14,8 @@ from django_tpq.futures.signing import SIZE, is_signed, sign
 
 __all__ = ["BadSignature", "CallId", "Claimed", "Failed", "new_token", "pack", "read", "unpack", "write"]
 
+LAST = 2**63 - 1
+"""The highest number of a row."""
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ID = re.compile(r"([a-z0-9_-]{1,24}):([0-9a-z]{1,13}):([A-Za-z0-9_-]{22})")
 
@@ -36,7 +38,7 @@ class CallId(NamedTuple):
     def parse(cls, text: str) -> "CallId":
         """Read the text; raises ValueError when it is no call's."""
         found = ID.fullmatch(text)
-        if not found:
+        if not found or int(found[2], 36) > LAST:
             raise ValueError(f"{text[:80]!r} is not the id of a call")
         return cls(found[1], int(found[2], 36), found[3])
 
