@@ -2,6 +2,7 @@
 
 import pytest
 
+from django_tpq.futures import lookup
 from django_tpq.futures.delivery import Delivery, Ended
 from django_tpq.futures.executor import tables
 from django_tpq.futures.postman import Postman
@@ -71,3 +72,9 @@ def done(by_hand):
         return future
 
     return done
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A result is given up for lost a third of a second after its row has gone."""
+    monkeypatch.setattr(lookup, "GRACE", 0.3)

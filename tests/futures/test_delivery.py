@@ -166,7 +166,7 @@ def test_a_result_that_can_not_be_kept_keeps_the_call_too(by_hand):
     assert Result.objects.count() == 1
 
 
-def test_no_result_is_kept_for_a_task_that_wants_none(by_hand):
+def test_no_result_is_kept_for_a_task_that_wants_none(by_hand, impatient):
     future = tasks.forgotten.delay()
     by_hand.work()
     assert not Result.objects.exists()
