@@ -90,12 +90,12 @@ def task(function: Callable[..., Any] | None = None, /, *, name: str | None = No
 
 def _registered(function: Callable[P, R], name: str | None, options: dict[str, Any]) -> TaskFunction[P, R]:
     qualname = getattr(function, "__qualname__", None)
-    if qualname is None or not callable(function):
+    if qualname is None or not callable(function) or isinstance(function, type):
         raise TypeError(f"@task needs a function, not {function!r}")
-    if "<" in qualname:
+    if "." in qualname or "<" in qualname:
         raise TypeError(
             f"{function.__module__}.{qualname} can not be a task: executors can only find functions of a module, "
-            "not lambdas or functions inside functions"
+            "not lambdas, methods or functions inside functions"
         )
     full = name if name is not None else f"{function.__module__}.{qualname}"
     if not isinstance(full, str) or not full or len(full) > NAME_LIMIT or "\0" in full:

@@ -10,6 +10,8 @@ from django_tpq.futures.codecs import codec
 
 __all__ = ["TaskOptions"]
 
+LONGEST = 36_500 * 24 * 3600
+"""Seconds; beyond it, servers and caches run out of dates."""
 QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
 
 
@@ -38,7 +40,7 @@ class TaskOptions:
         _duration("delay", self.delay)
         _duration("result_ttl", self.result_ttl)
         if self.codec is not None:
-            codec(self.codec)
+            _codec(self.codec)
 
     def replaced(self, changes: dict[str, Any]) -> Self:
         """These options with some changed.
@@ -59,6 +61,12 @@ class TaskOptions:
         return duration if duration and duration > timedelta(0) else None
 
 
+def _codec(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"codec must be the name of one, not {name!r}")
+    codec(name)
+
+
 def _whole(name: str, value: Any, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
@@ -69,6 +77,6 @@ def _duration(name: str, value: Any) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
         raise TypeError(f"{name} must be seconds or a timedelta, not {value!r}")
-    length = value if isinstance(value, timedelta) else timedelta(seconds=value)
-    if length < timedelta(0):
-        raise ValueError(f"{name} can not be negative: {value!r}")
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"{name} must be from 0 to {LONGEST} seconds (a hundred years), not {value!r}")
