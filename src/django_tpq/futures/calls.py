@@ -128,7 +128,9 @@ def read(token: str, record: bytes) -> Any:
     return Failed(*value) if head[:1] == b"F" else value
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
+def _split(raw: Any) -> tuple[bytes, bytes, bytes]:
+    if not isinstance(raw, (bytes, memoryview)):
+        raise BadSignature(f"a {type(raw).__name__} is where signed bytes should be")
     head, nul, body = bytes(raw[SIZE:]).partition(b"\0")
     if not nul or len(head) > 40:
         raise BadSignature("the bytes are damaged: they have no signature")
