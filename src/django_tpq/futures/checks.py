@@ -1,6 +1,6 @@
 """System checks of the futures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -9,41 +9,88 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.futures.codecs import codec
-from django_tpq.futures.results import DatabaseResults, store
+from django_tpq.futures.options import LONGEST, TaskOptions
+from django_tpq.futures.results import CacheResults, DatabaseResults, store
+
+ROOM = 1000
+"""Entries that a cache of results should have room for at least."""
 
 
 @register(deploy=True)
 def check_results(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
-    """Results must arrive in other processes."""
+    """Results must arrive in other processes. An error here would block `migrate` and `test` where nobody minds."""
     try:
-        kept = store()
+        store()
     except ImproperlyConfigured as error:
         return [Error(str(error), id="tpq_futures.E001")]
-    unset = settings.RESULT_CACHE is None and settings.RESULT_STORE is None
-    if unset and isinstance(kept, DatabaseResults):
-        return [
-            Warning(
-                "Results go to PostgreSQL, because other processes can not see the default cache.",
-                hint="That works. To choose yourself, set TPQ_RESULT_CACHE to a shared cache, or TPQ_RESULT_STORE to "
-                "'django_tpq.futures.results.DatabaseResults'.",
-                id="tpq_futures.W001",
-            )
-        ]
     return []
+
+
+@register()
+def check_default_results(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
+    """Say where results go that nobody has said anything about."""
+    if settings.RESULT_CACHE is not None or settings.RESULT_STORE is not None:
+        return []
+    try:
+        kept = store()
+    except ImproperlyConfigured:
+        return []
+    if not isinstance(kept, DatabaseResults):
+        return []
+    return [
+        Warning(
+            "Results go to PostgreSQL, because other processes can not see the default cache.",
+            hint="That works. To choose yourself, set TPQ_RESULT_CACHE to a shared cache, or TPQ_RESULT_STORE to "
+            "'django_tpq.futures.results.DatabaseResults'.",
+            id="tpq_futures.W001",
+        )
+    ]
+
+
+@register()
+def check_room(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
+    """A cache that throws entries away when it has few loses results."""
+    try:
+        kept = store()
+    except ImproperlyConfigured:
+        return []
+    if not isinstance(kept, CacheResults) or kept.room is None or kept.room >= ROOM:
+        return []
+    return [
+        Warning(
+            f"The cache {kept.alias!r} keeps {kept.room} entries: beyond that it deletes results nobody has read.",
+            hint=f"Set MAX_ENTRIES in its OPTIONS, to {ROOM} or more: the results of TPQ_RESULT_TTL seconds.",
+            id="tpq_futures.W002",
+        )
+    ]
 
 
 @register(Tags.models)
 def check_queues(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
-    """TPQ_QUEUES and TPQ_CODEC name what is there."""
-    messages: list[CheckMessage] = []
-    for name in settings.QUEUES:
+    """TPQ_QUEUES and TPQ_CODEC name what is there, TPQ_RESULT_TTL is a time."""
+    return [*_of_queues(), *_of_values()]
+
+
+def _of_queues() -> Iterator[CheckMessage]:
+    given: Any = settings.QUEUES
+    if not isinstance(given, dict):
+        yield Error(f"TPQ_QUEUES must be a dict of names and models, not {given!r}", id="tpq_futures.E002")
+        return
+    for name in given:
         try:
+            TaskOptions(queue=name)
             queues.manager(name)
-        except ImproperlyConfigured as error:
-            messages.append(Error(str(error), id="tpq_futures.E002"))
+        except (ImproperlyConfigured, ValueError) as error:
+            yield Error(f"TPQ_QUEUES: {error}", id="tpq_futures.E002")
+
+
+def _of_values() -> Iterator[CheckMessage]:
     try:
-        codec(settings.CODEC)
-    except ValueError as error:
-        messages.append(Error(f"TPQ_CODEC: {error}", id="tpq_futures.E003"))
-    return messages
+        TaskOptions(codec=settings.CODEC)
+    except (TypeError, ValueError) as error:
+        yield Error(f"TPQ_CODEC: {error}", id="tpq_futures.E003")
+    ttl: Any = settings.RESULT_TTL
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl <= LONGEST:
+        yield Error(
+            f"TPQ_RESULT_TTL must be seconds, from 0 to {LONGEST}, not {ttl!r}", id="tpq_futures.E004"
+        )

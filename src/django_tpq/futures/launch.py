@@ -14,7 +14,7 @@ __all__ = ["start_command"]
 
 
 def start_command(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start `manage.py executor` with these arguments in a new process; `options` go to Popen."""
+    """Start `manage.py executor` with these arguments in a new process; `options` go to Popen. Its checks are ours."""
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise ImproperlyConfigured(
             "an executor starts processes of its own, and they need DJANGO_SETTINGS_MODULE: settings made by "
@@ -24,7 +24,7 @@ def start_command(arguments: Sequence[str], **options: Any) -> "subprocess.Popen
     flags += [f"-X{key}" if value is True else f"-X{key}={value}" for key, value in sys._xoptions.items()]
     path = os.pathsep.join(os.path.abspath(entry or os.curdir) for entry in sys.path)  # noqa: PTH100 - text
     return subprocess.Popen(
-        [sys.executable, *flags, "-m", "django", "executor", *arguments],
+        [sys.executable, *flags, "-m", "django", "executor", "--skip-checks", *arguments],
         env=os.environ | {"PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         **options,

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django_tpq.futures.codecs import codec
 
-__all__ = ["TaskOptions"]
+__all__ = ["LONGEST", "TaskOptions"]
 
 LONGEST = 36_500 * 24 * 3600
 """Seconds; beyond it, servers and caches run out of dates."""

@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -60,6 +62,13 @@ class CacheResults:
                 "results then go to PostgreSQL"
             )
         self.alias = alias
+
+    @property
+    def room(self) -> int | None:
+        """How many entries the cache keeps, where it is Django itself that throws others away."""
+        cache = caches[self.alias]
+        counts = isinstance(cache, (FileBasedCache, DatabaseCache))
+        return cache._max_entries if counts else None
 
     def put(self, results: Sequence[Result], cursor: Cursor) -> None:
         by_ttl: dict[timedelta, dict[str, bytes]] = {}
@@ -111,7 +120,7 @@ def _store(path: str | None, alias: str | None) -> ResultStore:
     if path is not None:
         try:
             made: ResultStore = import_string(path)()
-        except ImportError as error:
+        except (ImportError, TypeError) as error:
             raise ImproperlyConfigured(f"TPQ_RESULT_STORE is {path!r}: {error}") from error
         return made
     if alias is not None:
