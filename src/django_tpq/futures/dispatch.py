@@ -12,11 +12,15 @@ from django_tpq.futures.codecs import Codec, codec
 from django_tpq.futures.future import Future, Unborn
 from django_tpq.futures.registry import Registered
 from django_tpq.futures.signals import task_enqueued
+from django_tpq.main.managers import QueueManager
+from django_tpq.main.rows import own_fields, values
 
 __all__ = ["dispatch", "dispatch_many"]
 
 NOWHERE = {"__main__", "__console__", "builtins", "None", "django.core.management.commands.shell"}
 """What a function's module is called in scripts, shells and `manage.py shell`."""
+OURS = ("task", "token", "payload")
+"""The columns of every call."""
 DEFAULT_DELIVERIES = 3
 """What the column says by itself."""
 
@@ -25,7 +29,7 @@ def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     """Enqueue one call; its future."""
     manager = queues.manager(task.options.queue)
     token = new_token()
-    row = _row(task, token, args, kwargs)
+    row = _filled(manager, _row(task, token, args, kwargs))
     number = manager.table().put(row, task.options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
     future: Future[Any] = Future(
@@ -41,7 +45,7 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     for place, call in enumerate(calls):
         args, kwargs = _arguments(task, place, call)
         tokens.append(new_token())
-        rows.append(_row(task, tokens[-1], args, kwargs))
+        rows.append(_filled(manager, _row(task, tokens[-1], args, kwargs)))
     if not rows:
         return []
     cells = (tuple(row.values()) for row in rows)
@@ -82,6 +86,14 @@ def _row(task: Registered, token: str, args: Sequence[Any], kwargs: Mapping[str,
     if options.max_deliveries != DEFAULT_DELIVERIES:
         row["max_deliveries"] = options.max_deliveries
     return row
+
+
+def _filled(manager: QueueManager[Any], row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the defaults of the columns that a project has added to its queue."""
+    if len(own_fields(manager.model)) == len(OURS):
+        return row
+    given = {name: row[name] for name in OURS}
+    return values(manager.model, given, connections[manager.db_for_queue]) | row
 
 
 def _unwritable(
