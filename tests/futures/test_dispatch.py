@@ -47,6 +47,14 @@ def test_a_call_goes_to_the_queue_it_is_sent_to():
     assert MailQueue.objects.get().task == "tests.testapp.tasks.add"
 
 
+def test_a_queues_own_columns_get_their_defaults_by_both_doors():
+    tasks.mail.delay("ada")
+    tasks.mail.delay_many([("bob",), ("cid",)])
+    rows = MailQueue.objects.all()
+    assert len({row.envelope for row in rows}) == 3
+    assert {bytes(row.payload)[32:38] for row in rows} == {b"pickle"}
+
+
 def test_priority_deliveries_and_delay_can_be_chosen():
     tasks.add.using(priority=7, max_deliveries=1, delay=3600).delay(1, 2)
     assert (row().priority, row().max_deliveries, row().state) == (7, 1, "waiting")

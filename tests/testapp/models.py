@@ -23,4 +23,6 @@ class TenantQueue(BaseQueue):
 
 
 class MailQueue(BaseCallQueue):
-    """A second queue of calls."""
+    """A second queue of calls, with a column of its own."""
+
+    envelope: Any = models.UUIDField(default=uuid.uuid4)

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ("task", models.CharField(max_length=255)),
                 ("token", models.CharField(max_length=22)),
                 ("payload", models.BinaryField()),
+                ("envelope", models.UUIDField(default=uuid.uuid4)),
             ],
             options={
                 "abstract": False,
