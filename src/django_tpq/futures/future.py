@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import pickle
 import threading
 import time
 from collections.abc import Generator
@@ -16,12 +15,11 @@ from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.calls import CallId, Failed, read
 from django_tpq.futures.errors import (
     CallRolledBack,
-    ExecutorLost,
     NotCommitted,
     ResultExpired,
     ResultTimeout,
-    TaskFailed,
 )
+from django_tpq.futures.failures import of_dead_letter, of_failure
 from django_tpq.futures.lookup import Arrival, is_known, look_up
 
 __all__ = ["Future", "Unborn"]
@@ -270,9 +268,9 @@ class Future(Generic[R]):
         """What the task returned, or what it raised."""
         if arrival.record is not None:
             value = read(self._call.token, arrival.record)
-            return _Raised(_of_failure(self.id, value)) if isinstance(value, Failed) else value
+            return _Raised(of_failure(self.id, value)) if isinstance(value, Failed) else value
         if arrival.dead is not None:
-            return _Raised(_of_dead_letter(self.id, *arrival.dead))
+            return _Raised(of_dead_letter(self.id, *arrival.dead))
         raise ResultExpired(
             f"call {self.id}: neither the call nor a result is there (never committed, rolled back, or the "
             "result's time is over)"
@@ -292,33 +290,3 @@ def _let_go(alias: str) -> None:
     wrapper = connections[alias]
     if wrapper.connection is not None and not wrapper.in_atomic_block and wrapper.get_autocommit():
         wrapper.close()
-
-
-def _of_failure(call: str, failed: Failed) -> BaseException:
-    error = _unpickled(failed.exception)
-    if error is None and failed.lost:
-        error = ExecutorLost(failed.message)
-    elif error is None:
-        error = TaskFailed(f"call {call}: {failed.type}: {failed.message}")
-    if failed.traceback:
-        with contextlib.suppress(Exception):  # an exception's own code and attributes may be anything
-            error.add_note(f"Remote traceback of call {call}:\n{failed.traceback}")
-    return error
-
-
-def _unpickled(raw: bytes | None) -> BaseException | None:
-    """The exception itself; None when this process can not read it: it may lack the module, or have another."""
-    try:
-        error = None if raw is None else pickle.loads(raw)
-    except Exception:  # noqa: BLE001 - reading runs the exception's own code
-        return None
-    return error if isinstance(error, BaseException) else None
-
-
-def _of_dead_letter(call: str, error: str, lost: bool) -> BaseException:
-    if lost:
-        return ExecutorLost(f"call {call}: {error}")
-    last = error.strip().splitlines()[-1] if error.strip() else "it failed"
-    failure = TaskFailed(f"call {call}: {last}")
-    failure.add_note(f"Remote traceback of call {call}:\n{error}")
-    return failure
