@@ -21,6 +21,7 @@ DATABASES = {
 DATABASES["default"]["TEST"] = {"NAME": "test_tpq"}
 # An executor beside the tests works on their database.
 DATABASES["default"]["NAME"] = os.environ.get("TPQ_TEST_DATABASE", DATABASES["default"]["NAME"])
+DATABASES["default"]["CONN_MAX_AGE"] = {"None": None}.get(os.environ.get("TPQ_TEST_CONN_MAX_AGE", ""), 0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -28,6 +29,7 @@ INSTALLED_APPS = [
     "django_tpq.main",
     "django_tpq.futures",
     "tests.testapp",
+    "tests.failures.accidents",
 ]
 TPQ_QUEUES = {"default": "tpq_futures.CallQueue", "mail": "testapp.MailQueue"}
 # And takes the results' cache from the test that started it.
