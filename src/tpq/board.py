@@ -78,6 +78,10 @@ class Board:
         """Note that the process has started."""
         self._set("=q", READY, 1)
 
+    def leave(self) -> None:
+        """Note that the process ends by its own will: its exit code is no task's doing."""
+        self._set("=q", READY, 2)
+
     def say(self, state: str) -> None:
         """Note what hinders the process, in words; empty: nothing."""
         text = state.encode()[:200].decode(errors="ignore").encode()
@@ -112,6 +116,11 @@ class Board:
     def is_ready(self) -> bool:
         """Whether the process has started."""
         return bool(self._get("=q", READY))
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the process ended by its own will."""
+        return bool(self._get("=q", READY) == 2)
 
     @property
     def turned(self) -> float:

@@ -4,10 +4,12 @@ The claim loop runs in a thread; the main thread only waits for signals, because
 it anywhere, in the middle of a lock too.
 """
 
+import contextlib
 import logging
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ __all__ = ["CUT_SHORT", "ENDED", "FAILED", "run_child"]
 logger = logging.getLogger("django_tpq.executor")
 
 ENDED = 0
-"""Exit code: drained, stopped or at its limit, with nothing in hand."""
+"""Exit code: drained, stopped or at its limit, with nothing in hand. Meant only if the board says so, too."""
 FAILED = 1
 """Exit code: it could not start."""
 CUT_SHORT = 75
@@ -57,9 +59,18 @@ def run_child(
     loop.start()
     board.ready()
     _watch(loop, executor, board, wake, alive_file, grace)
-    logging.shutdown()
+    _flush()
+    board.leave()
     # Threads may still run calls whose time is over: nothing may wait for them.
     os._exit(_code(settled, is_stuck=loop.is_alive()))
+
+
+def _flush() -> None:
+    """What the end of an interpreter would do for what was logged and printed."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def _code(settled: list[bool], *, is_stuck: bool) -> int:

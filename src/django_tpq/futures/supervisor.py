@@ -35,6 +35,8 @@ STUCK = 30.0
 """Seconds without a turn of its claim loop, and without a running call, after which a process gets no beat."""
 SHORT_LIFE = 10.0
 """Seconds of life before which a process's death is a quick one."""
+ABORTED = 256
+"""Not a process's exit code: a task called `os._exit` with one of ours."""
 QUICK_CRASHES = 10
 """Quick deaths in a row after which the next start waits longer and longer."""
 START_LIMIT = 120.0
@@ -144,6 +146,8 @@ class Supervisor:
 
     def _bury(self, child: _Child, code: int) -> bool:
         """See to a dead process; False: the database is away, try again."""
+        if code in (ENDED, CUT_SHORT) and not child.board.has_left:
+            code = ABORTED
         if not self._give_back(child, code):
             return False
         if code == ENDED:
@@ -297,4 +301,6 @@ def _by_name(begun: dict[int, list[int]], queues: Sequence[str]) -> dict[str, li
 
 
 def _reason(code: int) -> str:
+    if code == ABORTED:
+        return "a task ended it"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
