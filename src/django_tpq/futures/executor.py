@@ -133,7 +133,10 @@ class Executor:
         try:
             return self._runner.run(message)
         finally:
-            _tidy()
+            try:
+                _tidy()
+            except Exception as error:  # noqa: BLE001 - a connection's end is no reason to end the thread
+                logger.warning("a connection could not be closed: %s", " ".join(str(error).split()))
 
     def settle(
         self,
@@ -211,7 +214,7 @@ def _name(task: str) -> bytes:
 def _tidy() -> None:
     """Leave this thread's Django connections as a request would, and none in a transaction that a task left open."""
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or not connection.get_autocommit():
+        if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
             logger.warning("a task left a transaction open on %r: it was rolled back", connection.alias)
             connection.close()
             _reset(connection)
