@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures.process",
     "tests.fixtures.projects",
     "tests.fixtures.servers",
+    "tests.fixtures.server",
 ]

@@ -15,6 +15,7 @@ from tpq.backoff import Exponential
 from tpq.board import Board
 from tpq.buffer import Buffer, Claimed, Item
 from tpq.crew import Crew
+from tpq.hand import Hand
 from tpq.handler import Handler
 from tpq.pace import BATCH, Pace
 from tpq.quarantine import Quarantine
@@ -69,7 +70,8 @@ class Consumer(Generic[M]):
         self._pace, self._quarantine = Pace(threads), Quarantine()
         self._unsettled: list[tuple[Item[M], Any]] = []
         self._settled_in_vain = False
-        self._in_hand = self._consumer = 0
+        self._hand: Hand[M] = Hand()
+        self._consumer = 0
         self._hungry, self._rung, self._is_idle = True, False, False
         self._tick_at = self._due_at = 0.0
         self._poll = POLL_FIRST
@@ -97,8 +99,8 @@ class Consumer(Generic[M]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is in hand."""
-        return self._in_hand == 0
+        """Whether nothing is in hand, nor claimed for us without our knowing."""
+        return not self._hand and self._hand.is_sure
 
     # The loop ---------------------------------------------------------------------------------------------
 
@@ -118,6 +120,7 @@ class Consumer(Generic[M]):
                 if tries == 1:
                     logger.warning("the database is away: %s", " ".join(str(error).split()))
                 self._disconnect()
+                self._hand.doubt()
                 self._crew.wake.wait(min(backoff.delay(tries).total_seconds(), 1.0))
                 self._crew.wake.clear()
         self._crew.end()
@@ -125,8 +128,8 @@ class Consumer(Generic[M]):
 
     def _is_over(self) -> bool:
         if self._stopping:
-            return self._in_hand == 0 or time.monotonic() > self._deadline
-        if self._in_hand:
+            return not self._hand or time.monotonic() > self._deadline
+        if not self.is_settled:
             return False
         if self._drain and not self._hungry and self._consumer:
             return True
@@ -137,6 +140,7 @@ class Consumer(Generic[M]):
             self._connection = self._connect()
             self._tables = self._tables_on(self._connection)
         self._follow_consumer()
+        self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
         self._settle()
         self._handler.tick(self._connection, idle=self._is_idle)
         if self._stopping:
@@ -154,7 +158,7 @@ class Consumer(Generic[M]):
 
     @property
     def _may_claim(self) -> bool:
-        return bool(self._consumer) and self._left != 0 and not self._stopping
+        return bool(self._consumer) and self._left != 0 and not self._stopping and self._board.is_fresh()
 
     def _follow_consumer(self) -> None:
         """When we were taken for dead, we get a new id, and what has not begun is no longer ours."""
@@ -162,7 +166,8 @@ class Consumer(Generic[M]):
         if number != self._consumer:
             self._buffer.generation += 1
             self._consumer, self._hungry = number, True
-            self._in_hand -= len(self._buffer.take_all())
+            self._hand.trust()
+            self._hand.let_go(self._buffer.take_all())
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -193,7 +198,7 @@ class Consumer(Generic[M]):
         self._settled_in_vain = False
         for item, _ in self._unsettled:
             self._quarantine.has_ended(item.table, item.message.id)
-        self._in_hand -= len(self._unsettled)
+        self._hand.let_go([item for item, _ in self._unsettled])
         self._unsettled = []
         self._pace.ended(len(ended))
 
@@ -204,7 +209,7 @@ class Consumer(Generic[M]):
         if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
             return
         want = self._pace.want
-        room = min(BATCH, want - self._in_hand)
+        room = min(BATCH, want - len(self._hand))
         if self._left is not None:
             room = min(room, self._left)
         if not self._hungry or room <= 0 or (room < want // 2 and not self._buffer.is_empty):
@@ -218,7 +223,7 @@ class Consumer(Generic[M]):
                 break
         self._hungry = found >= room
         self._poll = POLL_FIRST if found else min(POLL_LAST, self._poll * POLL_GROWTH)
-        self._is_idle = not found and not self._in_hand
+        self._is_idle = not found and not self._hand
         if rung and not found:
             self._look_ahead()  # it rang for something that falls due later
 
@@ -230,7 +235,7 @@ class Consumer(Generic[M]):
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
-        if not self._buffer.is_empty or self._in_hand >= self._threads:
+        if not self._buffer.is_empty or len(self._hand) >= self._threads:
             return True
         for index in self._quarantine.tables:
             for message in self._tables[index].claim_suspect(self._consumer):
@@ -243,20 +248,20 @@ class Consumer(Generic[M]):
         return False
 
     def _hand_out(self, table: int, messages: Sequence[M]) -> None:
-        self._in_hand += len(messages)
+        self._hand.take(table, messages)
         self._is_idle = False
         if self._left is not None:
             self._left -= len(messages)
         self._buffer.put(table, messages)
 
     def _release_stale(self) -> None:
-        if self._in_hand > self._threads and (items := self._buffer.take_stale()):
+        if len(self._hand) > self._threads and (items := self._buffer.take_stale()):
             self._release(items)
             self._pace.slow_down()
             self._hungry = False
 
     def _release(self, items: Sequence[Item[M]]) -> None:
-        self._in_hand -= len(items)
+        self._hand.let_go(items)
         ours = [item for item in items if item.generation == self._buffer.generation]
         for index, table in enumerate(self._tables):
             if receipts := [Receipt(i.message.id, i.message.claim_no) for i in ours if i.table == index]:
@@ -269,9 +274,10 @@ class Consumer(Generic[M]):
         crew = self._crew
         if crew.outbox or self._unsettled:
             return crew.linger()
-        if self._may_claim and self._hungry and self._in_hand < self._threads and not self._quarantine.tables:
+        is_free = len(self._hand) < self._threads
+        if self._may_claim and self._hungry and is_free and not self._quarantine.tables:
             return None
-        if self._drain and not self._in_hand and not self._hungry:
+        if self._drain and not self._hand and not self._hungry:
             return None
         crew.wake.wait(self._until_next_look())
         crew.wake.clear()
@@ -279,9 +285,9 @@ class Consumer(Generic[M]):
 
     def _until_next_look(self) -> float:
         now = time.monotonic()
-        if self._stopping or not self._consumer:
+        if not self._may_claim:
             return 0.05
         pause = POLL_BEHIND_BELL
-        if not self._bell_works() and self._in_hand < self._threads:
+        if not self._bell_works() and len(self._hand) < self._threads:
             pause, self._hungry = self._poll, True
         return max(0.001, min(pause, self._tick_at - now, self._due_at - now, self._quarantine.rest))

@@ -148,6 +148,11 @@ class QueueTable(Generic[Row]):
         """Give messages back that never ran."""
         return self._settled("release", receipts)
 
+    def release_rest(self, consumer: int, ids: Sequence[int]) -> set[int]:
+        """Give back what a consumer holds beside these; the ids."""
+        values = {"consumer": consumer, "ids": list(ids)}
+        return {row[0] for row in self._rows(compose("release_rest", self.name), values)}
+
     def retry(
         self,
         receipts: Sequence[Receipt],

@@ -1,0 +1,65 @@
+"""What a loop has claimed and not settled. After a connection broke there may be more: claims that were committed
+but whose answer never arrived. They belong to a consumer that lives and does not know of them.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+from tpq.buffer import Claimed, Item
+from tpq.table import QueueTable
+
+__all__ = ["Hand"]
+
+LATE_CLAIM = 10.0
+"""Seconds after a broken connection within which a claim that was under way on it may still be committed."""
+
+M = TypeVar("M", bound=Claimed)
+
+
+class Hand(Generic[M]):
+    """The claims of one loop."""
+
+    def __init__(self) -> None:
+        self._claims: set[tuple[int, int, int]] = set()  # table, id, claim_no
+        self._again_at = 0.0
+        self.is_sure = True
+        """Whether nothing can have been claimed that is not here."""
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def take(self, table: int, messages: Iterable[M]) -> None:
+        """These were claimed."""
+        self._claims.update((table, message.id, message.claim_no) for message in messages)
+
+    def let_go(self, items: Iterable[Item[M]]) -> None:
+        """These were settled, given back, or lost to others."""
+        self._claims.difference_update((i.table, i.message.id, i.message.claim_no) for i in items)
+
+    def doubt(self) -> None:
+        """A connection broke."""
+        self.is_sure, self._again_at = False, time.monotonic() + LATE_CLAIM
+
+    def trust(self) -> None:
+        """The consumer is a new one: it has claimed nothing yet."""
+        self.is_sure, self._again_at = True, 0.0
+
+    def recall(self, consumer: int, tables: Sequence[QueueTable[Any]]) -> bool:
+        """After a doubt, give back what never reached us: at once, and again when a late claim must be over.
+
+        Returns whether there was any.
+        """
+        is_last = 0 < self._again_at < time.monotonic()
+        if self.is_sure and not is_last:
+            return False
+        found = [
+            table for index, table in enumerate(tables) if table.release_rest(consumer, self._ids(index))
+        ]
+        for table in found:
+            table.ring("returned")
+        self.is_sure, self._again_at = True, 0.0 if is_last else self._again_at
+        return bool(found)
+
+    def _ids(self, table: int) -> list[int]:
+        return [number for place, number, _ in self._claims if place == table]
