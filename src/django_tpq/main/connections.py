@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DatabaseError, connections
 from psycopg import sql
 
 from django_tpq.conf import settings
@@ -25,7 +25,11 @@ def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
     """Open a connection to an alias' database."""
     require_postgresql(alias)
     wrapper = connections[alias]
-    parameters = {k: v for k, v in wrapper.get_connection_params().items() if k not in DJANGOS_OWN}
+    try:
+        given = wrapper.get_connection_params()
+    except DatabaseError as error:  # an embedded server that can not be had: away, like any other
+        raise psycopg.OperationalError(str(error)) from error
+    parameters = {k: v for k, v in given.items() if k not in DJANGOS_OWN}
     connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
