@@ -65,7 +65,7 @@ class Heart(Generic[Row]):
         self._table = table
         self._queues = queues
         self._steady_since: float | None = None
-        self._looked_at = 0.0
+        self._beaten_at = self._looked_at = 0.0
         self._looked_twice_at = time.monotonic()
         self._looked_for_orphans_at = float("-inf")
 
@@ -82,8 +82,10 @@ class Heart(Generic[Row]):
             "states": [beat.state for beat in beats],
         }
         alive = {row[0] for row in self._rows("beat", values)}
-        if self._steady_since is None:
-            self._steady_since = time.monotonic()
+        now = time.monotonic()
+        if self._steady_since is None or now - self._beaten_at > PATIENCE:
+            self._steady_since = now  # we were stopped ourselves, and perhaps the others with us
+        self._beaten_at = now
         return alive
 
     def bury(self, consumer: int, begun: Mapping[str, Sequence[int]]) -> list[Moved[Row]]:
@@ -100,8 +102,8 @@ class Heart(Generic[Row]):
     def look(self) -> list[Moved[Row]]:
         """Take back what overdue consumers held, if it is time to look.
 
-        After a pause of the server every heart is late: nobody judges before it has beaten in time itself for
-        as long as it grants the others.
+        After a pause of the server or the machine every heart is late: nobody judges before it has beaten in
+        time itself for as long as it grants the others.
         """
         now = time.monotonic()
         if self._steady_since is None or now - self._steady_since < PATIENCE or now - self._looked_at < LOOK:
