@@ -146,7 +146,7 @@ class Executor:
         again: bool,
     ) -> None:
         """Apply what came out."""
-        batch = self._without_wrong_keys([Ended(*e) for e in ended])
+        batch = self._without_wrong_keys([Ended(*e) for e in ended], connection)
         if batch:
             self._delivery.settle(connection, batch, again=again)
 
@@ -165,16 +165,15 @@ class Executor:
 
     # Is it the key? ---------------------------------------------------------------------------------------
 
-    def _without_wrong_keys(self, ended: list[Ended]) -> list[Ended]:
+    def _without_wrong_keys(self, ended: list[Ended], connection: psycopg.Connection[Any]) -> list[Ended]:
         """While no signature was ever right, hold back what would be buried: the key may be wrong, not they."""
         if self._runner.has_verified:
-            held, self._refused = self._refused, []
-            return held + ended
+            return self._take_refused(connection) + ended
         refused = [e for e in ended if isinstance(e.outcome, Refused)]
         self._refused += refused
         self._refused_in_a_row += len(refused)
         if self._refused_in_a_row >= WRONG_KEY and self._refused:
-            self._stop_claiming()
+            self._stop_claiming(connection)
         return [e for e in ended if not isinstance(e.outcome, Refused)]
 
     def _bury_refused(self, connection: psycopg.Connection[Any]) -> None:
@@ -192,7 +191,7 @@ class Executor:
         by_name = tables(self._names, connection)
         return [e._replace(table=by_name[e.call.queue]) for e in held]
 
-    def _stop_claiming(self) -> None:
+    def _stop_claiming(self, connection: psycopg.Connection[Any]) -> None:
         reason = (
             f"no signature of the first {self._refused_in_a_row} calls was right: SECRET_KEY differs from the "
             "producers'; claiming has stopped"
@@ -201,9 +200,7 @@ class Executor:
             "%s. Give both the same key (or SECRET_KEY_FALLBACKS) and start the executor anew", reason
         )
         self._consumer.pause(reason)
-        held, self._refused = self._refused, []
-        for e in held:
-            e.table.release([e.receipt])
+        self._let_go_of_refused(connection)
 
 
 @functools.cache
