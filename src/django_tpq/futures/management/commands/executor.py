@@ -18,7 +18,8 @@ from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
 from django_tpq.futures.models import Task
 from django_tpq.futures.overview import report
-from django_tpq.futures.supervisor import Plan, Supervisor
+from django_tpq.futures.process import Plan
+from django_tpq.futures.supervisor import LAST_RESORT, Supervisor
 from django_tpq.main.connections import connect
 from tpq.errors import QueueError
 
@@ -128,7 +129,7 @@ class Command(BaseCommand):
 
     def _stop(self, options: dict[str, Any]) -> None:
         pid_file = _pid_file(options)
-        stopped = background.stop(pid_file, options["grace"] + 10)
+        stopped = background.stop(pid_file, options["grace"] + LAST_RESORT + 5)
         if stopped is None:
             raise CommandError(f"no executor runs ({pid_file})")
         if not stopped:
