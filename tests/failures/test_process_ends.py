@@ -24,11 +24,11 @@ def test_a_task_that_calls_os_exit_ends_as_executor_lost(executor, tmp_path, cod
 def test_one_loss_is_enough_for_a_task_that_says_so(executor, tmp_path, eventually):
     executor("-t", "2")
     notes = tmp_path / "notes"
-    lost = [tasks.leave_at_once.delay(str(notes), 0), tasks.crash.delay(str(notes))]
-    for future in lost:
-        with pytest.raises(ExecutorLost):
-            future.result(wait=30)
-    assert sorted(notes.read_text().split()) == ["crashes", "leaves"]
+    with pytest.raises(ExecutorLost):
+        tasks.leave_at_once.delay(str(notes), 0).result(wait=30)
+    with pytest.raises(ExecutorLost):
+        tasks.crash.delay(str(notes)).result(wait=30)
+    assert notes.read_text().split() == ["leaves", "crashes"]
     assert CallQueue.objects.count(state="dead") == 2
 
     def both_are_counted():

@@ -1,0 +1,119 @@
+"""PostgreSQL goes and comes back under an executor: nothing is lost, and it works on."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+from django.db import connection
+
+from django_tpq.futures.models import CallQueue
+from tests.failures.accidents import tasks
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL])
+def test_calls_that_run_and_wait_have_their_results_after_a_restart(
+    own_server, own_executor, tmp_path, eventually, how
+):
+    executor = own_executor("-t", "4")
+    notes, go = tmp_path / "notes", tmp_path / "go"
+    running = tasks.wait_for.delay_many([(str(notes), str(go))] * 4)
+    have_begun(notes, 4, eventually)
+    waiting = tasks.deliveries.delay_many([()] * 300)
+    later = tasks.deliveries.using(delay=2).delay()
+    before = executor.children()
+    own_server.end(how)
+    go.touch()
+    own_server.start()
+    connection.close()
+    assert [future.result(wait=60) for future in running] == [1, 1, 1, 1]
+    assert {future.result(wait=60) for future in [*waiting, later, tasks.deliveries.delay()]} == {0}
+    assert executor.children() == before
+    assert CallQueue.objects.count(state="dead") == 0
+
+
+def test_a_long_absence_is_said_once_when_it_begins_and_once_when_it_ends(
+    own_server, own_executor, tmp_path, eventually
+):
+    executor = own_executor("-t", "2")
+    assert tasks.query.delay().result(wait=20)
+    own_server.end(signal.SIGQUIT)
+
+    def absence_is_noticed():
+        # the supervisor, its process, and the bell of the process
+        assert executor.text().count("the database is away") == 2
+        assert executor.text().count("the bell is out of order") == 1
+
+    eventually(absence_is_noticed, 20)
+    turn_away(own_server, 12)
+    own_server.start()
+    connection.close()
+    assert tasks.query.delay().result(wait=30)
+
+    def return_is_said():
+        assert executor.text().count("the database is back") == 2
+        assert executor.text().count("the bell works again") == 1
+
+    eventually(return_is_said, 30)
+    absence_is_noticed()
+
+
+def test_an_executor_stops_in_order_while_the_database_is_away(own_server, own_executor):
+    executor = own_executor("-t", "2", "--grace", "5")
+    own_server.end(signal.SIGQUIT)
+    assert executor.stop() == 0
+    assert "Traceback" not in executor.text()
+
+
+def test_a_process_that_dies_meanwhile_is_replaced_and_its_calls_run_again(
+    own_server, own_executor, tmp_path, eventually
+):
+    executor = own_executor("-t", "2")
+    notes, go = tmp_path / "notes", tmp_path / "go"
+    futures = tasks.wait_for.delay_many([(str(notes), str(go))] * 2)
+    have_begun(notes, 2, eventually)
+    own_server.end(signal.SIGQUIT)
+    os.kill(executor.children()[0], signal.SIGKILL)
+    go.touch()
+    own_server.start()
+    connection.close()
+    assert [future.result(wait=60) for future in futures] == [2, 2]
+
+
+def test_all_connections_may_be_ended_at_any_time(own_server, own_executor):
+    executor = own_executor("-t", "4")
+    futures = tasks.query.delay_many([()] * 500)
+    with own_server.connect() as admin:
+        for _ in range(10):
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            time.sleep(0.1)
+    connection.close()
+    # A query may have been the one that was ended: its call failed, as it would in a request.
+    errors = [future.exception(wait=60) for future in futures]
+    assert {type(error).__name__ for error in errors} <= {"NoneType", "OperationalError"}
+    assert errors.count(None) > 400
+    assert CallQueue.objects.exclude(state="dead").count() == 0
+    assert executor.process.poll() is None
+
+
+def turn_away(server, times):
+    """Answer that many attempts to connect by closing the door."""
+    with socket.socket(socket.AF_UNIX) as door:
+        path = server.room / ".s.PGSQL.5432"
+        path.unlink(missing_ok=True)
+        door.bind(str(path))
+        door.listen()
+        for _ in range(times):
+            door.accept()[0].close()
+
+
+def have_begun(notes, number, eventually):
+    def begun():
+        assert notes.exists()
+        assert notes.read_text().count("waits") == number
+
+    eventually(begun, 20)
