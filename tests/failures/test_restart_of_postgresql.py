@@ -46,7 +46,7 @@ def test_a_long_absence_is_said_once_when_it_begins_and_once_when_it_ends(
         assert executor.text().count("the bell is out of order") == 1
 
     eventually(absence_is_noticed, 20)
-    turn_away(own_server, 12)
+    turn_away(own_server, 8)
     own_server.start()
     connection.close()
     assert tasks.query.delay().result(wait=30)
