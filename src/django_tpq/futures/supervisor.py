@@ -35,7 +35,7 @@ START_LIMIT = 120.0
 """Seconds a process may take to start."""
 
 
-LAST_RESORT = 10.0
+LAST_RESORT = 7.0
 """Seconds that a process which was told to stop has to end after its calls' time is over; then it is killed."""
 
 
