@@ -131,7 +131,7 @@ class Consumer(Generic[M]):
             return not self._hand or time.monotonic() > self._deadline
         if not self.is_settled:
             return False
-        if self._drain and not self._hungry and self._consumer:
+        if self._drain and self._consumer and (not self._hungry or self._left == 0):
             return True
         return self._left == 0 and not self._board.state
 

@@ -62,7 +62,7 @@ class Supervisor:
         self._read, self._write = os.pipe()
 
     def run(self) -> int:
-        """Supervise; the exit code: 0, or 1 when no process could start."""
+        """Supervise; the exit code: 0, or 1 when a process could not start, or a drain could not go on."""
         self._catch_signals()
         try:
             while not self._is_over():
@@ -113,18 +113,24 @@ class Supervisor:
         if not self._give_back(child, code):
             return False
         if code == ENDED:
-            self._has_drained = self._has_drained or (self.plan.drain and self._is_empty())
             logger.info("process %s ended", child.pid)
+            if self.plan.drain and child.board.state:
+                self._fail()  # it could not go on, nor would another
+            elif self.plan.drain and self._is_empty():
+                self._has_drained = True
         elif self._stops:
             logger.info("process %s ended (%s)", child.pid, child.reason)
         elif not child.was_ready and not self._has_announced:
             logger.error("process %s could not start", child.pid)
-            self._code = 1
-            self._stop()
+            self._fail()
         else:
             self._has_drained = False  # what it held is to be run, too
             self._after_a_crash(child)
         return True
+
+    def _fail(self) -> None:
+        self._code = 1
+        self._stop()
 
     def _after_a_crash(self, child: Process) -> None:
         lived_long = child.was_ready and time.monotonic() - child.started_at > SHORT_LIFE
