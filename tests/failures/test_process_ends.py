@@ -61,36 +61,35 @@ def test_what_a_task_printed_is_not_lost_with_the_process(executor):
 
 
 def test_a_process_killed_from_outside_is_replaced_and_its_calls_run_again_within_three_seconds(
-    executor, tmp_path, eventually
+    executor, waiters
 ):
-    process, notes, go = executor("-t", "4"), tmp_path / "notes", tmp_path / "go"
-    futures = tasks.wait_for.delay_many([(str(notes), str(go))] * 4)
-    have_begun(notes, 4, eventually)
+    process = executor("-t", "4")
+    futures = waiters.call(4)
+    waiters.have_begun(4)
     (first,) = process.children()
     os.kill(first, signal.SIGKILL)
-    have_begun(notes, 8, lambda assertion, _: eventually(assertion, 3))
-    go.touch()
+    waiters.have_begun(8, within=3)
+    waiters.let_go()
     assert [future.result(wait=20) for future in futures] == [2] * 4
     assert first not in process.children()
     assert "SIGKILL" in process.text()
 
 
-def test_neighbours_of_a_killer_do_not_count_a_delivery(executor, tmp_path, eventually):
+def test_neighbours_of_a_killer_do_not_count_a_delivery(executor, tmp_path, waiters):
     """It was started once more and alone: so it was watched, and it alone is to blame."""
     executor("-t", "4")
-    notes, go = tmp_path / "notes", tmp_path / "go"
-    futures = tasks.wait_for.delay_many([(str(notes), str(go))] * 3)
-    have_begun(notes, 3, eventually)
+    futures = waiters.call(3)
+    waiters.have_begun(3)
     lost = tasks.leave.delay(str(tmp_path / "killer"), 1)
     with pytest.raises(ExecutorLost):
         lost.result(wait=30)
     # The first death may have been anybody's: all four lose one. The later two are the killer's alone.
     assert list(CallQueue.objects.exclude(state="dead").values_list("deliveries", flat=True)) == [1, 1, 1]
-    go.touch()
+    waiters.let_go()
     assert all(future.result(wait=30) for future in futures)
 
 
-def test_what_was_claimed_and_had_not_begun_counts_no_delivery(executor, tmp_path, eventually):
+def test_what_was_claimed_and_had_not_begun_counts_no_delivery(executor, tmp_path):
     executor("-t", "1")
     # Quick calls first, so that the process takes more than it runs.
     tasks.nothing_at_all.delay_many([()] * 300)
@@ -99,11 +98,3 @@ def test_what_was_claimed_and_had_not_begun_counts_no_delivery(executor, tmp_pat
     with pytest.raises(ExecutorLost):
         lost.result(wait=30)
     assert {future.result(wait=30) for future in behind} == {0}
-
-
-def have_begun(notes, number, eventually):
-    def begun():
-        assert notes.exists()
-        assert notes.read_text().count("waits") == number
-
-    eventually(begun, 20)

@@ -13,18 +13,15 @@ from tests.failures.accidents import tasks
 
 
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL])
-def test_calls_that_run_and_wait_have_their_results_after_a_restart(
-    own_server, own_executor, tmp_path, eventually, how
-):
+def test_calls_that_run_and_wait_have_their_results_after_a_restart(own_server, own_executor, waiters, how):
     executor = own_executor("-t", "4")
-    notes, go = tmp_path / "notes", tmp_path / "go"
-    running = tasks.wait_for.delay_many([(str(notes), str(go))] * 4)
-    have_begun(notes, 4, eventually)
+    running = waiters.call(4)
+    waiters.have_begun(4)
     waiting = tasks.deliveries.delay_many([()] * 300)
     later = tasks.deliveries.using(delay=2).delay()
     before = executor.children()
     own_server.end(how)
-    go.touch()
+    waiters.let_go()
     own_server.start()
     connection.close()
     assert [future.result(wait=60) for future in running] == [1, 1, 1, 1]
@@ -34,7 +31,7 @@ def test_calls_that_run_and_wait_have_their_results_after_a_restart(
 
 
 def test_a_long_absence_is_said_once_when_it_begins_and_once_when_it_ends(
-    own_server, own_executor, tmp_path, eventually
+    own_server, own_executor, eventually
 ):
     executor = own_executor("-t", "2")
     assert tasks.query.delay().result(wait=20)
@@ -66,16 +63,13 @@ def test_an_executor_stops_in_order_while_the_database_is_away(own_server, own_e
     assert "Traceback" not in executor.text()
 
 
-def test_a_process_that_dies_meanwhile_is_replaced_and_its_calls_run_again(
-    own_server, own_executor, tmp_path, eventually
-):
+def test_a_process_that_dies_meanwhile_is_replaced_and_its_calls_run_again(own_server, own_executor, waiters):
     executor = own_executor("-t", "2")
-    notes, go = tmp_path / "notes", tmp_path / "go"
-    futures = tasks.wait_for.delay_many([(str(notes), str(go))] * 2)
-    have_begun(notes, 2, eventually)
+    futures = waiters.call(2)
+    waiters.have_begun(2)
     own_server.end(signal.SIGQUIT)
     os.kill(executor.children()[0], signal.SIGKILL)
-    go.touch()
+    waiters.let_go()
     own_server.start()
     connection.close()
     assert [future.result(wait=60) for future in futures] == [2, 2]
@@ -109,11 +103,3 @@ def turn_away(server, times):
         door.listen()
         for _ in range(times):
             door.accept()[0].close()
-
-
-def have_begun(notes, number, eventually):
-    def begun():
-        assert notes.exists()
-        assert notes.read_text().count("waits") == number
-
-    eventually(begun, 20)

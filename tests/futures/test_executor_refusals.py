@@ -7,9 +7,7 @@ import sys
 import psycopg
 import pytest
 
-MODES = pytest.mark.parametrize(
-    "mode", [(), ("-f",), ("--once",), ("--status",)], ids=lambda m: "".join(m) or "-"
-)
+MODES = pytest.mark.parametrize("mode", [(), ("-f",), ("--status",)], ids=lambda m: "".join(m) or "-")
 
 
 @pytest.fixture
@@ -39,12 +37,11 @@ def test_tables_that_are_not_migrated(refused, mode):
     assert "manage.py migrate" in refused(*mode)
 
 
-@MODES
-def test_no_postgresql(shop, refused, mode):
-    shop.configure(
-        'DATABASES["default"] |= {"ENGINE": "django.db.backends.postgresql", "HOST": "/nowhere"}\n'
-    )
-    assert "/nowhere" in refused(*mode)
+def test_no_postgresql(shop, refused):
+    nowhere = str(shop.path / "nowhere")
+    entry = {"ENGINE": "django.db.backends.postgresql", "HOST": nowhere}
+    shop.configure(f'DATABASES["default"] |= {entry!r}\n')
+    assert nowhere in refused()
 
 
 def test_an_embedded_postgresql_without_programs(shop, refused):
@@ -53,10 +50,10 @@ def test_an_embedded_postgresql_without_programs(shop, refused):
         from django_tpq.embedded import embedded
         import os
         os.environ.pop("DATABASE_URL", None)
-        DATABASES["default"] = embedded("postgres", binaries="/nowhere")
+        DATABASES["default"] = embedded("postgres", binaries="nowhere")
         """
     )
-    assert "/nowhere" in refused()
+    assert "nowhere" in refused()
 
 
 @pytest.fixture
@@ -74,13 +71,12 @@ def guest(own_server):
         admin.execute("DROP ROLE guest")
 
 
-@MODES
-def test_a_wrong_password(shop, refused, guest, mode):
+def test_a_wrong_password(shop, refused, guest):
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(host=guest, user="guest", password="wrong", dbname="postgres")
     entry = {"ENGINE": "django.db.backends.postgresql", "HOST": guest, "USER": "guest", "PASSWORD": "wrong"}
     shop.configure(f'DATABASES["default"] |= {entry!r}\nDATABASES["default"]["NAME"] = "postgres"\n')
-    said = refused(*mode)
+    said = refused()
     assert "password authentication failed" in said
     assert "wrong" not in said
 
@@ -107,16 +103,16 @@ def test_a_queue_that_is_not_in_the_settings(refused):
     )
 
 
-@MODES
-def test_a_cache_of_one_process_named_for_results(shop, refused, mode):
+def test_a_cache_of_one_process_named_for_results(shop, refused):
     shop.configure('TPQ_RESULT_CACHE = "default"\n')
     shop.manage("migrate")
-    assert "TPQ_RESULT_CACHE is 'default', but that cache lives in one process only" in refused(*mode)
+    assert "TPQ_RESULT_CACHE is 'default', but that cache lives in one process only" in refused()
 
 
 def test_a_log_file_that_can_not_be_written(shop, refused):
     shop.manage("migrate")
-    assert "/nowhere/log" in refused("--logfile=/nowhere/log")
+    log = shop.path / "nowhere/log"
+    assert str(log) in refused(f"--logfile={log}")
 
 
 def test_a_tasks_module_that_can_not_be_imported(shop, refused):

@@ -166,9 +166,5 @@ def kill_the_connection() -> None:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
-if "TPQ_TEST_NEW_TASK" in os.environ:
-
-    @task(name="tests.failures.accidents.tasks.new")
-    def new(number: int) -> int:
-        """A task of the next release."""
-        return number + 1
+if "TPQ_TEST_NEXT_RELEASE" in os.environ:
+    from tests.failures import next_release  # noqa: F401 - its tasks
