@@ -30,7 +30,7 @@ def test_it_stops_claiming_says_why_and_buries_nothing(executor, eventually):
 
     eventually(the_status_says_so, 20)
     assert CallQueue.objects.count() == 100
-    assert processor_time(process) < 1.5  # it rests
+    assert processor_time(process) < 0.5  # it rests
     assert process.stop() == 0
     assert CallQueue.objects.count() == 100
     executor("-t", "4")
@@ -38,14 +38,14 @@ def test_it_stops_claiming_says_why_and_buries_nothing(executor, eventually):
 
 
 def processor_time(process: ExecutorProcess) -> float:
-    """The seconds of processor time that its process uses in three."""
+    """The seconds of processor time that its process uses in one."""
 
     def used() -> float:
         fields = Path(f"/proc/{process.children()[0]}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
     before = used()
-    time.sleep(3)
+    time.sleep(1)
     return used() - before
 
 
