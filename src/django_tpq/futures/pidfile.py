@@ -3,10 +3,15 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["PidFileTaken", "held", "open_safely", "owner"]
+
+
+GLANCE = 0.2
+"""Seconds for which others that only look (`--status`, `--stop`) may hold the lock."""
 
 
 class PidFileTaken(Exception):
@@ -26,20 +31,45 @@ def held(path: Path) -> Iterator[None]:
         PidFileTaken: another executor has it.
         OSError: it can not be written.
     """
-    file = open_safely(path, os.O_RDWR)
+    file = _locked(path)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(file, 32).decode(errors="replace").strip()
-            raise PidFileTaken(f"an executor runs already (pid {pid or 'unknown'}, {path})") from None
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         yield
-        with contextlib.suppress(OSError):
-            path.unlink()
+        if _is_at(file, path):
+            with contextlib.suppress(OSError):
+                path.unlink()
     finally:
         os.close(file)
+
+
+def _locked(path: Path) -> int:
+    """The file, open and locked. Its last holder may have removed it in the meantime: then it is another's."""
+    deadline = time.monotonic() + GLANCE
+    while True:
+        file = open_safely(path, os.O_RDWR)
+        if _attempt(file) and _is_at(file, path):
+            return file
+        pid = os.read(file, 32).decode(errors="replace").strip()
+        os.close(file)
+        if time.monotonic() > deadline:
+            raise PidFileTaken(f"an executor runs already (pid {pid or 'unknown'}, {path})")
+        time.sleep(0.01)
+
+
+def _attempt(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def owner(path: Path) -> int | None:
