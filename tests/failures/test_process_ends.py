@@ -38,18 +38,11 @@ def test_one_loss_is_enough_for_a_task_that_says_so(executor, tmp_path, eventual
     eventually(both_are_counted)
 
 
-@pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "BaseException"])
-def test_what_no_except_exception_catches_is_a_failure_of_the_call_alone(executor, name):
-    process = executor("-t", "1")
-    before = process.children()
-    assert type(tasks.throw.delay(name).exception(wait=20)).__name__ == "TaskFailed"
-    assert tasks.process.delay().result(wait=20)[0] in before
-
-
-def test_a_coroutine_may_raise_system_exit(executor):
-    process = executor("-t", "1")
-    before = process.children()
-    assert tasks.throw_async.delay().exception(wait=20) is not None
+def test_what_no_except_exception_catches_is_a_failure_of_the_call_alone(executor):
+    before = executor("-t", "1").children()
+    thrown = [tasks.throw.delay(name) for name in ("SystemExit", "KeyboardInterrupt", "BaseException")]
+    assert [type(call.exception(wait=20)).__name__ for call in thrown] == ["TaskFailed"] * 3
+    assert type(tasks.throw_async.delay().exception(wait=20)).__name__ == "TaskFailed"
     assert tasks.process.delay().result(wait=20)[0] in before
 
 

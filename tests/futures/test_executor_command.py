@@ -25,18 +25,11 @@ def test_its_help_names_every_option(transactional_db):
     assert "--child" not in done.stdout
 
 
-@pytest.mark.parametrize("option", ["--once", "--drain"])
-def test_a_drain_runs_what_is_due_and_ends(executor, option):
+def test_a_drain_runs_what_is_due_and_ends(executor):
     future, later = tasks.deliveries.delay(), tasks.deliveries.using(delay=600).delay()
-    assert executor("-t", "2", option).process.wait(60) == 0
+    assert executor("-t", "2", "--drain").process.wait(60) == 0
     assert future.result() == 0
     assert not later.is_done()
-
-
-def test_two_processes_share_a_drain(executor):
-    futures = tasks.work.delay_many([(os.devnull, "", 0.1)] * 40)
-    assert executor("-t", "2", "--processes", "2", "--once").process.wait(60) == 0
-    assert all(future.is_done() for future in futures)
 
 
 def test_a_drain_goes_on_when_a_process_dies_in_it(executor, tmp_path):
