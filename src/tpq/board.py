@@ -18,7 +18,7 @@ __all__ = ["LEASE", "Board"]
 LEASE = 6.5
 """Seconds after a beat during which calls may be started. Others take a consumer for dead after 8."""
 
-CONSUMER, BEAT, TURNED, READY, WATCHED, STATE, WATCHED_TABLE = 0, 8, 16, 24, 32, 40, 240
+CONSUMER, BEAT, TURNED, READY, WATCHED, STATE, WATCHED_TABLE, HURRY = 0, 8, 16, 24, 32, 40, 240, 248
 SLOTS_AT = 256
 SLOT = struct.Struct("=qqH110s")
 SLOT_SIZE = 128
@@ -68,6 +68,10 @@ class Board:
         """Note a beat that the server has acknowledged; the moment before it was sent."""
         self._set("=d", BEAT, moment)
 
+    def hurry(self) -> None:
+        """Note that running calls have no more time. A second signal may be lost in the first."""
+        self._set("=q", HURRY, 1)
+
     # Written by the process -------------------------------------------------------------------------------
 
     def turn(self) -> None:
@@ -111,6 +115,11 @@ class Board:
     def lease_ends(self) -> float:
         """The moment (monotonic) from which on the claims may be another's."""
         return float(self._get("=d", BEAT)) + LEASE
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether running calls have no more time."""
+        return bool(self._get("=q", HURRY))
 
     @property
     def is_ready(self) -> bool:

@@ -86,6 +86,21 @@ def test_a_second_signal_hurries(executor, notes, go, eventually, number):
     assert list(CallQueue.objects.values_list("state", "deliveries")) == [("ready", 0)]
 
 
+def test_a_second_signal_that_is_lost_in_the_first_hurries_too(executor, notes, go, eventually):
+    """The process is stopped and wakes to both as one."""
+    process = executor("-t", "1", "--grace", "600")
+    tasks.wait_for.delay(str(notes), str(go))
+    have_begun(notes, 1, eventually)
+    (child,) = process.children()
+    os.kill(child, signal.SIGSTOP)
+    for told in "stopping", "at once":
+        process.process.terminate()
+        process.says(told)
+    os.kill(child, signal.SIGCONT)
+    assert process.process.wait(20) == 0
+    assert "does not end" not in process.text()
+
+
 def test_a_process_that_holds_pythons_lock_is_killed_when_its_time_is_over(executor, notes, eventually):
     process = executor("-t", "1", "--grace", "0")
     tasks.hold_the_lock.delay(str(notes))

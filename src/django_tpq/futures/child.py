@@ -89,9 +89,13 @@ def _watch(
         if wake in ready:
             for _ in _stop_signals(os.read(wake, 64)):
                 stops += 1
-                left = grace if stops == 1 else 0.0
+                left = grace if stops == 1 and not board.is_hurried else 0.0
                 executor.stop(left)
                 deadline = min(deadline, time.monotonic() + left + 5.0)
+        if stops == 1 and board.is_hurried:
+            stops += 1
+            executor.stop(0.0)
+            deadline = min(deadline, time.monotonic() + 5.0)
         if alive_file in ready:
             logger.error("the supervisor is gone: ending")
             files.remove(alive_file)

@@ -252,9 +252,13 @@ class Supervisor:
         self._stops += 1
         if self._stops == 1 and not self._code:
             logger.info("stopping: running calls have %s s to end", self.plan.grace)
+        if self._stops == 2:
+            logger.info("stopping at once: running calls are given back")
         left = self.plan.grace if self._stops == 1 else 0.0
         self._kill_at = min(self._kill_at, time.monotonic() + left + LAST_RESORT)
         for child in self._children:
+            if self._stops > 1:
+                child.board.hurry()
             child.terminate()
 
     def _announce(self) -> None:
