@@ -4,6 +4,6 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.process",
     "tests.fixtures.projects",
-    "tests.fixtures.servers",
+    "tests.fixtures.caches",
     "tests.fixtures.server",
 ]

@@ -9,7 +9,7 @@ from django.db import connection, connections
 
 from django_tpq.futures.calls import new_token
 from django_tpq.futures.results import CacheResults, DatabaseResults, store
-from tests.fixtures.servers import CACHES
+from tests.fixtures.caches import CACHES
 from tpq.results import Result
 
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from django.core.cache import caches
 
 from django_tpq.futures import Future
 from django_tpq.futures.models import Result
-from tests.fixtures.servers import CACHES
+from tests.fixtures.caches import CACHES
 from tests.testapp import tasks
 
 
