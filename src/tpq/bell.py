@@ -20,7 +20,7 @@ from psycopg import sql
 
 from tpq.backoff import Exponential
 
-__all__ = ["Callback", "Listener"]
+__all__ = ["Callback", "Listener", "hears"]
 
 logger = logging.getLogger("tpq.bell")
 
@@ -119,7 +119,7 @@ class Listener:
         while self._wanted_or_end():
             try:
                 with self._connect() as connection:
-                    if _hears(connection, self._connect):
+                    if hears(connection, self._connect):
                         if tries:
                             logger.info("the bell works again")
                         tries = 0
@@ -210,7 +210,7 @@ def _readable(timeout: float | None, *files: int) -> set[int]:
         return {key.fd for key, _ in selector.select(timeout)}
 
 
-def _hears(connection: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection]) -> bool:
+def hears(connection: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection]) -> bool:
     """Whether a LISTEN on this connection lasts. A pooler shows by a backend pid that is not the server's."""
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     if row and row[0] == connection.info.backend_pid:

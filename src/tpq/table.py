@@ -185,10 +185,10 @@ class QueueTable(Generic[Row]):
         """Delete dead letters that were kept long enough; how many."""
         return len(self._rows(compose("purge", self.name), {"count": count}))
 
-    def states(self, ids: Sequence[int]) -> dict[int, tuple[str, str | None, bool]]:
-        """What became of messages: (state, error, whether its deliveries are used up) by id; gone: not in it."""
-        rows = self._rows(compose("states", self.name), {"ids": list(ids)})
-        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    def states(self, ids: Sequence[int], column: str = "id") -> dict[int, tuple[str, str | None, bool, Any]]:
+        """What became of messages, by id: state, error, whether deliveries are used up, a column. Not in it: gone."""
+        rows = self._rows(compose("states", self.name, returning=(column,)), {"ids": list(ids)})
+        return {row[0]: tuple(row[1:]) for row in rows}
 
     def count(self, state: str | None = None, filters: Filters = NO_FILTERS) -> int:
         """How many messages are in a state; without one: how many could be taken now."""

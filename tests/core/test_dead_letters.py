@@ -117,8 +117,8 @@ def test_what_became_of_messages_is_told_by_id(table, put, dead):
     lost, buried, ready = put(max_deliveries=1), dead(), put()
     table.claim(5, 1)
     table.reclaim([5])
-    assert table.states([lost, buried, ready, ready + 1000]) == {
-        lost: ("dead", "the executor was lost while it ran", True),
-        buried: ("dead", "bad", False),
-        ready: ("ready", None, False),
+    assert table.states([lost, buried, ready, ready + 1000], "priority") == {
+        lost: ("dead", "the executor was lost while it ran", True, 0),
+        buried: ("dead", "bad", False, 9),
+        ready: ("ready", None, False, 0),
     }

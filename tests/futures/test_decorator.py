@@ -199,6 +199,11 @@ def test_tasks_are_pickled_by_name():
     assert len(pickle.dumps(tasks.add)) < 80
 
 
+def test_a_task_with_other_options_is_pickled_with_them():
+    copy = pickle.loads(pickle.dumps(tasks.add.using(priority=3)))
+    assert (copy.function, copy.options.priority) == (tasks.add.function, 3)
+
+
 def test_using_changes_only_the_calls_made_through_it():
     chosen = tasks.add.using(priority=9, queue="mail")
     assert (chosen.options.priority, chosen.options.queue, chosen.name) == (9, "mail", tasks.add.name)

@@ -181,7 +181,7 @@ def test_ten_megabytes_are_sent_and_come_back(by_hand):
 def test_a_task_of_the_script_that_runs_is_refused():
     scope = {"__name__": "__main__", "task": task}
     exec("def script(): pass\nmade = task(script)", scope)
-    with pytest.raises(TypeError, match=r"__main__\.script is defined in the script that runs"):
+    with pytest.raises(TypeError, match=r"__main__\.script is defined in a script or shell"):
         scope["made"].delay()
 
 

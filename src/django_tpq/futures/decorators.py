@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django_tpq.futures.dispatch import dispatch, dispatch_many
 from django_tpq.futures.future import Future
 from django_tpq.futures.options import TaskOptions
-from django_tpq.futures.registry import register
+from django_tpq.futures.registry import find, register
 
 __all__ = ["TaskFunction", "task"]
 
@@ -61,8 +61,10 @@ class TaskFunction(Generic[P, R]):
         """The same task with other options for the calls made through it: `priority`, `delay`, `queue`, …"""
         return type(self)(self.function, self.name, _checked(self.name, self.options, options))
 
-    def __reduce__(self) -> str:
-        return self.function.__qualname__
+    def __reduce__(self) -> Any:
+        """By reference, as a function; a copy made by `using` as that and its options."""
+        registered = find(self.name)
+        return self.function.__qualname__ if registered is self else (_copied, (registered, self.options))
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"
@@ -103,6 +105,10 @@ def _registered(function: Callable[P, R], name: str | None, options: dict[str, A
     registered = TaskFunction(function, full, _checked(full, TaskOptions(), options))
     register(registered)
     return registered
+
+
+def _copied(task: TaskFunction[P, R], options: TaskOptions) -> TaskFunction[P, R]:
+    return TaskFunction(task.function, task.name, options)
 
 
 def _checked(name: str, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:

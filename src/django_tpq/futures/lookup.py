@@ -21,8 +21,8 @@ REMEMBERED = 10_000, 60.0
 _gone_since: dict[str, float] = {}
 _lock = threading.Lock()
 
-Row = tuple[str, str | None, bool]
-"""Of a call: state, error, whether its deliveries are used up."""
+Row = tuple[str, str | None, bool, str]
+"""Of a call: state, error, whether its deliveries are used up, token."""
 
 
 class Cursor(Protocol):
@@ -49,8 +49,7 @@ def look_up(calls: Sequence[CallId], cursor: Cursor) -> Iterator[tuple[CallId, A
     for name in {call.queue for call in calls if call.token not in records}:
         table = QueueTable.of_messages(queues.manager(name).model._meta.db_table, cursor)
         mine = [call for call in calls if call.queue == name and call.token not in records]
-        states = table.states([call.number for call in mine])
-        rows |= {call: states.get(call.number) for call in mine}
+        rows |= _rows(table, mine)
     # Between the two looks a call may have ended: its result is read after its row was seen to have ended.
     ended = [call for call, row in rows.items() if row is None or row[0] == "dead"]
     if ended:
@@ -65,7 +64,14 @@ def look_up(calls: Sequence[CallId], cursor: Cursor) -> Iterator[tuple[CallId, A
 def is_known(call: CallId, cursor: Cursor) -> bool:
     """Whether a call's row or its result can be seen: then it was committed."""
     table = QueueTable.of_messages(queues.manager(call.queue).model._meta.db_table, cursor)
-    return bool(table.states([call.number]) or store().get([call.token], cursor))
+    return bool(_rows(table, [call])[call] or store().get([call.token], cursor))
+
+
+def _rows(table: QueueTable[Any], calls: Sequence[CallId]) -> dict[CallId, Row | None]:
+    """The calls' rows. Numbers can be guessed: who does not know a call's token learns nothing of it."""
+    states = table.states([call.number for call in calls], "token")
+    found = {call: states.get(call.number) for call in calls}
+    return {call: row if row is not None and row[3] == call.token else None for call, row in found.items()}
 
 
 def _judged(call: CallId, row: Row | None) -> Arrival | None:

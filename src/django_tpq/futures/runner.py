@@ -41,7 +41,8 @@ class Runner:
         try:
             task = find(call.task)
         except UnknownTask as error:
-            delay = min(UNKNOWN_LIMIT, 2 ** min(call.claim_no - 1, 5))
+            # Slowly growing: beside an executor that knows the task, its chance is a half each time.
+            delay = min(UNKNOWN_LIMIT, 2 ** min((call.claim_no - 1) // 4, 5))
             return Postponed(timedelta(seconds=delay), f"UnknownTask: {error}")
         try:
             how, (args, kwargs) = unpack(call.queue, call.token, call.task, call.payload)

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,8 +34,8 @@ QUICK_CRASHES = 10
 """Quick deaths in a row after which the next start waits longer and longer."""
 START_LIMIT = 120.0
 """Seconds a process may take to start."""
-
-
+NEWS = 0.5
+"""Seconds between beats at least, when something else runs than was told with the last."""
 LAST_RESORT = 7.0
 """Seconds that a process which was told to stop has to end after its calls' time is over; then it is killed."""
 
@@ -57,6 +58,7 @@ class Supervisor:
         self._next_try = self._next_spawn = self._beaten_at = 0.0
         self._backoff = Exponential()
         self._stops, self._kill_at = 0, float("inf")
+        self._told: list[Counter[str]] = []
         self._has_drained = False
         self._code = 0
         self._read, self._write = os.pipe()
@@ -181,11 +183,19 @@ class Supervisor:
         try:
             heart = self._heart or self._open_heart()
             self._register(heart)
-            if time.monotonic() - self._beaten_at >= BEAT:
+            if self._is_time_to_beat():
                 self._beat(heart)
             self._deliver(heart.look())
         except (psycopg.Error, OSError) as error:
             self._database_is_away(error)
+
+    def _is_time_to_beat(self) -> bool:
+        """Every few seconds, and sooner when something else runs than was told last."""
+        since = time.monotonic() - self._beaten_at
+        return since >= BEAT or (since >= NEWS and self._census() != self._told)
+
+    def _census(self) -> list[Counter[str]]:
+        return [child.board.running() for child in self._children]
 
     def _open_heart(self) -> Heart[Claimed]:
         self._connection = connect(self.plan.alias)
@@ -218,6 +228,7 @@ class Supervisor:
         living = [child for child in self._children if child.consumer and child.deserves_a_beat]
         moment = time.monotonic()
         beats = [Beat(child.consumer, child.board.running(), child.board.state) for child in living]
+        self._told = self._census()
         held = heart.beat(beats)
         self._beaten_at = moment
         for child in living:

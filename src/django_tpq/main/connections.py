@@ -5,6 +5,7 @@ statements, which do not survive a pooler in transaction mode.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -14,9 +15,9 @@ from django.db import DatabaseError, connections
 from psycopg import sql
 
 from django_tpq.conf import settings
-from tpq.bell import Listener
+from tpq.bell import Listener, hears
 
-__all__ = ["connect", "connect_dsn", "listener", "require_postgresql"]
+__all__ = ["bell_works", "connect", "connect_dsn", "listener", "require_postgresql"]
 
 DJANGOS_OWN = ("context", "cursor_factory", "prepare_threshold")
 
@@ -57,9 +58,23 @@ def listener(alias: str) -> Listener | None:
     return None if where is None else _listener(alias if where == "same" else where)
 
 
+def bell_works(alias: str) -> bool:
+    """Whether a NOTIFY would be heard where `listener` listens; tried, from here and now."""
+    where = alias if settings.LISTEN == "same" else settings.LISTEN
+    if where is None:
+        return False
+    open_connection = _opener(where)
+    with open_connection(where) as connection:
+        return hears(connection, lambda: open_connection(where))
+
+
+def _opener(where: str) -> Callable[[str], psycopg.Connection[Any]]:
+    return connect if where in connections else connect_dsn
+
+
 @functools.cache
 def _listener(where: str) -> Listener:
-    open_connection = connect if where in connections else connect_dsn
+    open_connection = _opener(where)
     # A test database can not be dropped while somebody listens in it: do not linger under a test runner.
     idle = {"idle": 0.0} if hasattr(mail, "outbox") else {}
     return Listener(lambda: open_connection(where), **idle)

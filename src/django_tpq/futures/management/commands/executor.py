@@ -67,6 +67,11 @@ class Command(BaseCommand):
         add("--child", type=_files, help=argparse.SUPPRESS)
         add("--ready-file", type=int, help=argparse.SUPPRESS)
 
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Put Django's checks off until the preflight, whose errors are one line, and then only for a start."""
+        self._checks = not options["skip_checks"]
+        return super().execute(*args, **options | {"skip_checks": True})
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the options say."""
         try:
@@ -85,6 +90,8 @@ class Command(BaseCommand):
         _preflight(alias, names)
         if options["status"]:
             return self._status(alias, names, options)
+        if self._checks:
+            self.check()
         if options["foreground"] or options["drain"]:
             sys.exit(self._supervise(alias, names, options))
         return self._detach(options)
