@@ -31,8 +31,8 @@ bench-quick: $(VENV)/.test  ## ours beside bare SQL, under two minutes
 	@$(BIN)/python -m benchmarks --quick --repeats=1
 
 test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
-	@PYENV_VERSION="$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions 2>/dev/null | grep -E '^3\.1[1-4]' | paste -sd:)" \
-		$(BIN)/tox --skip-missing-interpreters true
+	@PATH="$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[1-4]*/bin 2>/dev/null | paste -sd:):$$PATH" \
+		$(BIN)/tox --skip-missing-interpreters true $(ARGS)
 
 clean:  ## remove what the other recipes made
 	@rm -rf $(VENV) .tox .postgres-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from tpq.backoff import Exponential
+from tpq.pooling import is_direct
 
 __all__ = ["Callback", "Listener", "hears"]
 
@@ -211,9 +212,8 @@ def _readable(timeout: float | None, *files: int) -> set[int]:
 
 
 def hears(connection: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection]) -> bool:
-    """Whether a LISTEN on this connection lasts. A pooler shows by a backend pid that is not the server's."""
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    if row and row[0] == connection.info.backend_pid:
+    """Whether a LISTEN on this connection lasts: with a pooler that hands sessions around it does not."""
+    if is_direct(connection):
         return True
     channel = "tpq_test_" + secrets.token_hex(8)
     connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

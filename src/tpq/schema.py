@@ -30,7 +30,7 @@ VERSION = 1
 Cursor = Callable[[], AbstractContextManager[Any]]
 
 INDEXES = ("ready", "suspect", "due", "unique")
-CONSTRAINTS = ("state", "counts")
+CONSTRAINTS = ("state",)
 
 
 def install_statement(table: str, step: int, *, undo: bool = False) -> str:

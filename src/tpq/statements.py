@@ -50,7 +50,7 @@ def compose(
     ).as_string(None)
 
 
-_OBJECTS = ("state", "counts", "ready", "suspect", "due", "unique", "bell")
+_OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell")
 _CONFLICT = "ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead' DO NOTHING"
 
 

@@ -80,11 +80,11 @@ class QueueTable(Generic[Row]):
         with self._cursor() as cursor:
             cursor.execute(compose("reserve", self.name), {"count": count, "delay": delay or None})
             reserved = sorted(cursor.fetchall())
-            state = "waiting" if delay else "ready"
-            statement = compose("copy", self.name, columns=("id", "due_at", "state", *columns))
+            ours = ("id", "due_at", "state") if delay else ("id",)
+            statement = compose("copy", self.name, columns=(*ours, *columns))
             with cursor.copy(statement.replace("%%", "%")) as copy:  # it is run without values
                 for (number, due_at), row in zip(reserved, rows, strict=True):
-                    copy.write_row((number, due_at, state, *row))
+                    copy.write_row((number, due_at, "waiting", *row) if delay else (number, *row))
         return [number for number, _ in reserved]
 
     # Out, in the caller's transaction ---------------------------------------------------------------------

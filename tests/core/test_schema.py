@@ -141,11 +141,6 @@ def test_a_dropped_queue_is_gone(conn, table):
         "state = 'lost'",
         "state = 'claimed'",
         "claimed_by = 1",
-        "claim_no = -1",
-        "attempt = -1",
-        "deliveries = -1",
-        "max_attempts = 0",
-        "max_deliveries = 0",
     ],
 )
 def test_what_can_not_be_true_is_refused_by_the_table(conn, table, put, change):

@@ -7,7 +7,7 @@ from django.db import connections
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.futures.calls import CallId, new_token, pack
+from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.codecs import Codec, codec
 from django_tpq.futures.future import Future, Unborn
 from django_tpq.futures.registry import Registered
@@ -22,40 +22,40 @@ NOWHERE = {"__main__", "__console__", "builtins", "None", "django.core.managemen
 OURS = ("task", "token", "payload")
 """The columns of every call."""
 DEFAULT_DELIVERIES = 3
-"""What the column says by itself."""
+"""What the column says by itself, as it says priority 0."""
 
 
 def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
     """Enqueue one call; its future."""
-    manager = queues.manager(task.options.queue)
-    token = new_token()
-    row = _filled(manager, _row(task, token, args, kwargs))
-    number = manager.table().put(row, task.options.delay_duration)
+    manager, token = queues.manager(task.options.queue), new_token()
+    columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
+    number = manager.table().put(dict(zip(columns, row, strict=True)), task.options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
-    future: Future[Any] = Future(
-        CallId(task.options.queue, number, token), _unborn(manager.db_for_queue), task.name
-    )
-    _announce(task, [future])
-    return future
+    return _futures(task, manager, [number], [token])[0]
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     """Enqueue many calls of one task in one go; their futures in order."""
-    manager, tokens, rows = queues.manager(task.options.queue), [], []
-    for place, call in enumerate(calls):
-        args, kwargs = _arguments(task, place, call)
-        tokens.append(new_token())
-        rows.append(_filled(manager, _row(task, tokens[-1], args, kwargs)))
-    if not rows:
+    given = [_arguments(task, place, call) for place, call in enumerate(calls)]
+    if not given:
         return []
-    cells = (tuple(row.values()) for row in rows)
-    numbers = manager.table().copy(tuple(rows[0]), cells, len(rows), task.options.delay_duration)
-    unborn = _unborn(manager.db_for_queue)
+    manager, tokens = queues.manager(task.options.queue), new_tokens(len(given))
+    columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=True)))
+    numbers = manager.table().copy(columns, rows, len(rows), task.options.delay_duration)
+    return _futures(task, manager, numbers, tokens)
+
+
+def _futures(
+    task: Registered, manager: QueueManager[Any], numbers: Sequence[int], tokens: Sequence[str]
+) -> list[Future[Any]]:
+    queue, unborn = task.options.queue, _unborn(manager.db_for_queue)
     futures: list[Future[Any]] = [
-        Future(CallId(task.options.queue, number, token), unborn, task.name)
+        Future(CallId(queue, number, token), unborn, task.name)
         for number, token in zip(numbers, tokens, strict=True)
     ]
-    _announce(task, futures)
+    if task_enqueued.receivers:
+        for future in futures:
+            task_enqueued.send_robust(sender=type(task), task=task.name, call=future.id)
     return futures
 
 
@@ -70,30 +70,46 @@ def _arguments(task: Registered, place: int, call: Any) -> tuple[Sequence[Any], 
     )
 
 
-def _row(task: Registered, token: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _rows(
+    task: Registered,
+    manager: QueueManager[Any],
+    calls: Iterable[tuple[str, Sequence[Any], Mapping[str, Any]]],
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The columns of calls, and a row for each."""
     if task.origin.rpartition(".")[0] in NOWHERE:
         raise TypeError(
             f"task {task.name} is defined in a script or shell, where executors can not import it: "
             "move it to a module, such as an app's tasks.py"
         )
-    options = task.options
+    options, rows = task.options, []
     how = codec(options.codec or settings.CODEC)
-    try:
-        payload = pack(options.queue, token, task.name, how, (tuple(args), dict(kwargs)))
-    except Exception as error:  # pickling runs the arguments' own code, which may raise anything
-        raise _unwritable(task, how, args, kwargs, error) from error
-    row = {"task": task.name, "token": token, "payload": payload, "priority": options.priority}
+    pack = packer(options.queue, task.name, how)
+    same: dict[str, Any] = {"task": task.name}
+    if options.priority:
+        same["priority"] = options.priority
     if options.max_deliveries != DEFAULT_DELIVERIES:
-        row["max_deliveries"] = options.max_deliveries
-    return row
-
-
-def _filled(manager: QueueManager[Any], row: dict[str, Any]) -> dict[str, Any]:
-    """The row with the defaults of the columns that a project has added to its queue."""
+        same["max_deliveries"] = options.max_deliveries
+    for token, args, kwargs in calls:
+        try:
+            payload = pack(token, (tuple(args), dict(kwargs)))
+        except Exception as error:  # pickling runs the arguments' own code, which may raise anything
+            raise _unwritable(task, how, args, kwargs, error) from error
+        rows.append((token, payload, *same.values()))
+    columns = ("token", "payload", *same)
     if len(own_fields(manager.model)) == len(OURS):
-        return row
-    given = {name: row[name] for name in OURS}
-    return values(manager.model, given, connections[manager.db_for_queue]) | row
+        return columns, rows
+    return _filled(manager, columns, rows)
+
+
+def _filled(
+    manager: QueueManager[Any], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The rows with the defaults of the columns that a project has added to its queue."""
+    connection, filled = connections[manager.db_for_queue], []
+    for row in rows:
+        ours = dict(zip(columns, row, strict=True))
+        filled.append(values(manager.model, {name: ours[name] for name in OURS}, connection) | ours)
+    return tuple(filled[0]), [tuple(row.values()) for row in filled]
 
 
 def _unwritable(
@@ -116,9 +132,3 @@ def _unborn(alias: str) -> Unborn | None:
     """What the future knows of the caller's open transaction; None outside of one."""
     connection = connections[alias]
     return Unborn(connection) if connection.in_atomic_block else None
-
-
-def _announce(task: Registered, futures: Sequence[Future[Any]]) -> None:
-    if task_enqueued.receivers:
-        for future in futures:
-            task_enqueued.send_robust(sender=type(task), task=task.name, call=future.id)

@@ -1,5 +1,6 @@
 """Queue names and their models. The only lazy spot: models are looked up when a call is made."""
 
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
@@ -28,14 +29,22 @@ def manager(name: str) -> "QueueManager[BaseCallQueue]":
             f"there is no call queue {name!r} in TPQ_QUEUES (it has: {known})"
         ) from None
     try:
-        model: Any = apps.get_model(label)
+        model = _model(label)
     except (LookupError, ValueError) as error:
         raise ImproperlyConfigured(
             f"TPQ_QUEUES[{name!r}] is {label!r}, but there is no such model: {error}"
         ) from None
-    if not {"task", "token", "payload"} <= {field.name for field in model._meta.fields}:
-        raise ImproperlyConfigured(f"TPQ_QUEUES[{name!r}]: {label} is not derived from BaseCallQueue")
+    except TypeError as error:
+        raise ImproperlyConfigured(f"TPQ_QUEUES[{name!r}]: {error}") from None
     return cast("QueueManager[BaseCallQueue]", model._default_manager)
+
+
+@functools.cache
+def _model(label: str) -> Any:
+    model: Any = apps.get_model(label)
+    if not {"task", "token", "payload"} <= {field.name for field in model._meta.fields}:
+        raise TypeError(f"{label} is not derived from BaseCallQueue")
+    return model
 
 
 def names_on(alias: str | None) -> list[str]:

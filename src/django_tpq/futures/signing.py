@@ -7,10 +7,11 @@ its call, so no signed bytes can be used in another place.
 import functools
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from django.conf import settings
 
-__all__ = ["SIZE", "is_signed", "sign"]
+__all__ = ["SIZE", "is_signed", "sign", "signer"]
 
 SIZE = 32
 """Bytes of a signature."""
@@ -20,7 +21,12 @@ BLOCK = 64
 
 def sign(*parts: bytes) -> bytes:
     """The signature of parts, none of which but the last may hold a NUL."""
-    return _digest(settings.SECRET_KEY, b"\0".join(parts))
+    return signer()(b"\0".join(parts))
+
+
+def signer() -> Callable[[bytes], bytes]:
+    """What signs parts, joined by NULs, with the key of this moment: for many of them."""
+    return functools.partial(_digest, settings.SECRET_KEY)
 
 
 def is_signed(signature: bytes, *parts: bytes) -> bool:
@@ -37,10 +43,11 @@ def _digest(secret: str | bytes, text: bytes) -> bytes:
     `hmac.digest` lets go of Python's lock each time, and has to get it back from a busy claim loop: with it a
     no-op call cost an executor 30 µs of CPU, without it 23.
     """
-    inner, outer = (state.copy() for state in _states(secret))
-    inner.update(text)
-    outer.update(inner.digest())
-    return outer.digest()
+    inner, outer = _states(secret)
+    hashed, signed = inner.copy(), outer.copy()
+    hashed.update(text)
+    signed.update(hashed.digest())
+    return signed.digest()
 
 
 @functools.lru_cache(maxsize=16)

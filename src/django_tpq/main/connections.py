@@ -1,7 +1,7 @@
 """Connections of our own to a Django alias, and the process's ears.
 
-They are plain psycopg: autocommit and READ COMMITTED whatever the alias' OPTIONS say, and without prepared
-statements, which do not survive a pooler in transaction mode.
+They are plain psycopg: autocommit and READ COMMITTED whatever the alias' OPTIONS say. Statements are prepared,
+unless a pooler is in between: they do not survive one in transaction mode.
 """
 
 import functools
@@ -16,6 +16,7 @@ from psycopg import sql
 
 from django_tpq.conf import settings
 from tpq.bell import Listener, hears
+from tpq.pooling import is_direct
 
 __all__ = ["bell_works", "connect", "connect_dsn", "listener", "require_postgresql"]
 
@@ -33,6 +34,8 @@ def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
     parameters = {k: v for k, v in given.items() if k not in DJANGOS_OWN}
     connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    if is_direct(connection):
+        connection.prepare_threshold = 0
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
     return connection

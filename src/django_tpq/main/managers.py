@@ -12,7 +12,8 @@ from django_tpq.main import awaiting, rows
 from django_tpq.main.connections import listener
 from django_tpq.main.durations import Duration, seconds
 from django_tpq.main.errors import QueueEmpty
-from django_tpq.main.tables import cursor_of, require_new_snapshots
+from django_tpq.main.prepared import cursor_on
+from django_tpq.main.tables import require_new_snapshots, require_queue
 from tpq.message import State, decode, encode
 from tpq.table import QueueTable
 from tpq.waiting import Ear, polls
@@ -246,12 +247,15 @@ class QueueManager(models.Manager[M]):
         Raises:
             UnknownQueue: the table is missing, or was made without `queuemigrations`.
         """
-        name = self.model._meta.db_table
-        return QueueTable(name, cursor_of(self.db_for_queue, name), columns, row)
+        alias, name = self.db_for_queue, self.model._meta.db_table
+        require_queue(alias, name)
+        return QueueTable(name, cursor_on(connections[alias]), columns, row)
 
     def _instances(self) -> QueueTable[M]:
-        columns, row = rows.reader(self.model, self.db_for_queue)
-        return self.table(columns, row)
+        alias, name = self.db_for_queue, self.model._meta.db_table
+        require_queue(alias, name)
+        # Not prepared: a plan does not outlive a change of the user's own columns.
+        return QueueTable(name, connections[alias].cursor, *rows.reader(self.model, alias))
 
     def _filters(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
         return rows.filters(self.model, columns, connections[self.db_for_queue]) if columns else {}

@@ -1,6 +1,7 @@
 """Between a queue model's fields and the columns of its table: values in, conditions, instances out."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
@@ -38,6 +39,11 @@ STANDARD = frozenset(
 
 def own_fields(model: type[models.Model]) -> list[Field]:
     """The fields that the user has added to a queue."""
+    return _own_fields(model)
+
+
+@functools.cache
+def _own_fields(model: Any) -> list[Field]:
     return [f for f in model._meta.concrete_fields if f.name not in STANDARD and not f.generated]
 
 

@@ -1,23 +1,19 @@
 """A queue's table on Django's connection: is it a queue, and can one wait there."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
-
 from django.db import NotSupportedError, connections
 
 from django_tpq.main.connections import require_postgresql
 from tpq import schema
 
-__all__ = ["cursor_of", "require_new_snapshots"]
+__all__ = ["require_new_snapshots", "require_queue"]
 
 HOW = "run `manage.py queuemigrations` and `manage.py migrate`"
 
 _installed: set[tuple[str, str, str]] = set()
 
 
-def cursor_of(alias: str, table: str) -> Callable[[], AbstractContextManager[Any]]:
-    """What makes cursors for a queue's table: those of the alias' connection in this thread.
+def require_queue(alias: str, table: str) -> None:
+    """Raise unless a table can be used as a queue.
 
     Raises:
         UnknownQueue: the table is missing, or was made without `queuemigrations`.
@@ -29,7 +25,6 @@ def cursor_of(alias: str, table: str) -> Callable[[], AbstractContextManager[Any
     if key not in _installed:
         schema.require(table, connection.cursor, HOW)
         _installed.add(key)
-    return connection.cursor
 
 
 def require_new_snapshots(alias: str) -> None:

@@ -2,7 +2,7 @@
 -- without its objects (of a queue that plain makemigrations deleted) is no reason to fail.
 DROP TRIGGER IF EXISTS {name_bell} ON {table};
 DROP INDEX IF EXISTS {name_ready}, {name_suspect}, {name_due}, {name_unique};
-ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name_state}, DROP CONSTRAINT IF EXISTS {name_counts};
+ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name_state};
 ALTER TABLE {table} ALTER COLUMN seq DROP IDENTITY IF EXISTS;
 ALTER TABLE {table} ALTER COLUMN seq SET DEFAULT 0;
 DO $$ BEGIN
