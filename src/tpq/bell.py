@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import secrets
-import selectors
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -148,6 +148,9 @@ class Listener:
     def _serve(self, connection: psycopg.Connection[Any]) -> None:
         connection.add_notify_handler(lambda notice: self._tell(notice.channel, notice.payload))
         listening: set[str] = set()
+        poller = select.poll()
+        poller.register(connection.fileno(), select.POLLIN)
+        poller.register(self._wake_r, select.POLLIN)
         while True:
             new = self._update(connection, listening)
             self.healthy = True
@@ -156,7 +159,7 @@ class Listener:
             self._receive(connection)  # also what came with the answer to LISTEN: no socket shows it any more
             if self._closing and not listening:
                 return
-            ready = _readable(None if listening else self._idle, connection.fileno(), self._wake_r)
+            ready = {file for file, _ in poller.poll(None if listening else self._idle * 1000)}
             if not ready:
                 return  # nobody has been here for a while
             if self._wake_r in ready:
@@ -194,21 +197,15 @@ class Listener:
             self._tell(channel, None)
 
     def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
+        until, poller = time.monotonic() + seconds, select.poll()
+        poller.register(self._wake_r, select.POLLIN)
         while (left := until - time.monotonic()) > 0 and self._callbacks and not self._closing:
-            if _readable(left, self._wake_r):
+            if poller.poll(left * 1000):
                 self._drain()
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_r, 4096)
-
-
-def _readable(timeout: float | None, *files: int) -> set[int]:
-    with selectors.DefaultSelector() as selector:
-        for file in files:
-            selector.register(file, selectors.EVENT_READ)
-        return {key.fd for key, _ in selector.select(timeout)}
 
 
 def hears(connection: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection]) -> bool:

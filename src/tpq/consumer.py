@@ -142,13 +142,13 @@ class Consumer(Generic[M]):
         self._follow_consumer()
         self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
         self._settle()
-        self._handler.tick(self._connection, idle=self._is_idle)
         if self._stopping:
             self._release(self._buffer.take_all())
         elif self._may_claim:
             self._release_stale()
             self._tick()
             self._claim()
+        self._handler.tick(self._connection, idle=self._is_idle)
         self._rest()
 
     def _disconnect(self) -> None:
@@ -171,6 +171,8 @@ class Consumer(Generic[M]):
 
     def _tick(self) -> None:
         now = time.monotonic()
+        if self._rung and self._tick_at <= now < self._tick_at + TICK:
+            return  # who rang comes first: a look can wait for a moment
         is_time = now >= self._tick_at
         if is_time:
             self._tick_at = now + TICK

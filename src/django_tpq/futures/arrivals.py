@@ -22,7 +22,7 @@ from django_tpq.main.connections import connect, listener
 from tpq.results import CHANNEL, PREFIX
 from tpq.waiting import POLL_FIRST, POLL_GROWTH
 
-__all__ = ["Arrivals", "arrivals"]
+__all__ = ["LATELY", "Arrivals", "arrivals"]
 
 logger = logging.getLogger("django_tpq.arrivals")
 
@@ -32,6 +32,8 @@ WITHOUT_BELL = (POLL_FIRST, 0.5)
 """And without it."""
 LINGER = 10.0
 """Seconds that the thread and its connection stay without a waiter."""
+LATELY = 1.0
+"""Seconds that rings are remembered; a call that was made longer ago is looked for in any case."""
 CHUNK = 1000
 
 Callback = Callable[[Arrival], None]
@@ -55,15 +57,23 @@ class Arrivals:
         self._waiters: dict[str, list[_Waiter]] = {}
         self._fresh: set[str] = set()
         self._is_restless = False
+        self._heard_since = float("inf")
+        self._rung_lately: dict[str, float] = {}
         self._thread: threading.Thread | None = None
 
-    def watch(self, call: CallId, callback: Callback) -> None:
-        """Call `callback` once, in a thread, when the call has ended."""
+    def watch(self, call: CallId, callback: Callback, made_at: float = 0.0) -> None:
+        """Call `callback` once, in a thread, when the call has ended.
+
+        Args:
+            made_at: the moment (monotonic) before the call was made in this process; 0: long ago, or elsewhere. Who
+                has heard the bell since then need not look first.
+        """
         if self._pid != os.getpid():
             self._reset()
         with self._wake:
             self._waiters.setdefault(call.token, []).append(_Waiter(call, callback))
-            self._fresh.add(call.token)
+            if not self._heard_since < made_at or call.token[:PREFIX] in self._rung_lately:
+                self._fresh.add(call.token)
             self._is_restless = True
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="tpq-arrivals", daemon=True)
@@ -161,14 +171,28 @@ class Arrivals:
 
     def _rung(self, payload: str | None) -> None:
         with self._wake:
-            self._is_restless |= payload is None
-            self._fresh.update(self._waiters if payload is None else self._named(payload))
+            if payload is None:  # the bell is heard from now on, or not any more
+                ear = listener(self._alias)
+                self._heard_since = time.monotonic() if ear is not None and ear.healthy else float("inf")
+                self._is_restless = True
+                self._fresh.update(self._waiters)
+            else:
+                self._fresh.update(self._named(payload))
             if self._fresh:
                 self._wake.notify()
 
     def _named(self, payload: str) -> Iterable[str]:
         prefixes = {payload[i : i + PREFIX] for i in range(0, len(payload), PREFIX)}
+        self._remember(prefixes)
         return (token for token in self._waiters if token[:PREFIX] in prefixes)
+
+    def _remember(self, prefixes: Iterable[str]) -> None:
+        """Keep what rang lately: a call may end before its future is waited for."""
+        now, lately = time.monotonic(), self._rung_lately
+        for prefix in prefixes:
+            lately[prefix] = now
+        while lately and now - next(iter(lately.values())) > LATELY:
+            del lately[next(iter(lately))]
 
 
 def _close(connection: psycopg.Connection[Any] | None) -> None:

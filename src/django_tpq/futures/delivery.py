@@ -68,17 +68,17 @@ class Delivery:
         results = [_result(e) for e in final]
         transactional = self._store.transactional and any(r.ttl for r in results)
         if transactional or len({(e.table.name, type(e.outcome)) for e in ended}) > 1:
-            with connection.transaction():
+            # In a pipeline two trips do for all: to the answer of the fence, and from there to the commit.
+            with connection.pipeline(), connection.transaction():
                 held = self._apply(ended, again=again)
                 kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
                 if transactional and kept:
                     self._store.put(kept, connection.cursor)
+                    ring(connection.cursor, [r.token for r in kept])
         else:
             held = self._apply(ended, again=again)
             kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
-        if transactional:
-            ring(connection.cursor, [r.token for r in kept])
-        elif kept:
+        if kept and not transactional:
             self._postman.take(kept)
         self._after(final, held)
 

@@ -1,5 +1,6 @@
 """The door in: every call enters here, one or many, in the caller's transaction."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,11 +28,11 @@ DEFAULT_DELIVERIES = 3
 
 def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
     """Enqueue one call; its future."""
-    manager, token = queues.manager(task.options.queue), new_token()
+    manager, token, made_at = queues.manager(task.options.queue), new_token(), time.monotonic()
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
     number = manager.table().put(dict(zip(columns, row, strict=True)), task.options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
-    return _futures(task, manager, [number], [token])[0]
+    return _futures(task, manager, [number], [token], made_at)[0]
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
@@ -39,18 +40,23 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     given = [_arguments(task, place, call) for place, call in enumerate(calls)]
     if not given:
         return []
+    made_at = time.monotonic()
     manager, tokens = queues.manager(task.options.queue), new_tokens(len(given))
     columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=True)))
     numbers = manager.table().copy(columns, rows, len(rows), task.options.delay_duration)
-    return _futures(task, manager, numbers, tokens)
+    return _futures(task, manager, numbers, tokens, made_at)
 
 
 def _futures(
-    task: Registered, manager: QueueManager[Any], numbers: Sequence[int], tokens: Sequence[str]
+    task: Registered,
+    manager: QueueManager[Any],
+    numbers: Sequence[int],
+    tokens: Sequence[str],
+    made_at: float,
 ) -> list[Future[Any]]:
     queue, unborn = task.options.queue, _unborn(manager.db_for_queue)
     futures: list[Future[Any]] = [
-        Future(CallId(queue, number, token), unborn, task.name)
+        Future(CallId(queue, number, token), unborn, task.name, made_at)
         for number, token in zip(numbers, tokens, strict=True)
     ]
     if task_enqueued.receivers:

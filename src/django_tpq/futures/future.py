@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 
 from django_tpq.futures import queues
-from django_tpq.futures.arrivals import arrivals
+from django_tpq.futures.arrivals import LATELY, arrivals
 from django_tpq.futures.calls import CallId, Failed, read
 from django_tpq.futures.errors import (
     CallRolledBack,
@@ -55,12 +55,15 @@ class Unborn:
 class Future(Generic[R]):
     """The handle on a call: ask whether it is done, wait for its result. Picklable; equal by its id."""
 
-    __slots__ = ("_arrival", "_call", "_task", "_unborn")
+    __slots__ = ("_arrival", "_call", "_made_at", "_task", "_unborn")
 
-    def __init__(self, call: CallId, unborn: Unborn | None = None, task: str | None = None) -> None:
+    def __init__(
+        self, call: CallId, unborn: Unborn | None = None, task: str | None = None, made_at: float = 0.0
+    ) -> None:
         self._call = call
         self._unborn = unborn
         self._task = task
+        self._made_at = made_at
         self._arrival: Arrival | None = None
 
     @classmethod
@@ -185,8 +188,16 @@ class Future(Generic[R]):
             raise self._timeout()
         return arrival
 
+    @property
+    def _young_since(self) -> float:
+        """The moment before it was made, if that was just now and here: then the bell will tell, or has; else 0."""
+        return self._made_at if time.monotonic() - self._made_at < LATELY else 0.0
+
     def _arrived(self, wait: float) -> Arrival:
-        if arrival := self._ready(wait):
+        arrival = self._arrival
+        if arrival is None and (wait < 0 or not self._young_since):
+            arrival = self._ready(wait)
+        if arrival is not None:
             return arrival
         deadline = time.monotonic() + wait if wait else float("inf")
         self._await_birth(deadline)
@@ -197,7 +208,7 @@ class Future(Generic[R]):
             self._arrival = arrival
             done.set()
 
-        watched.watch(self._call, arrive)
+        watched.watch(self._call, arrive, self._young_since)
         try:
             if not done.wait(_left(deadline, SHORT)):
                 _let_go(self._alias)
@@ -241,10 +252,10 @@ class Future(Generic[R]):
             with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                 loop.call_soon_threadsafe(settle, arrival)
 
-        watched.watch(self._call, arrive)
+        watched.watch(self._call, arrive, self._young_since)
         try:
-            left = None if deadline == float("inf") else deadline - time.monotonic()
-            self._arrival = await asyncio.wait_for(arrived, left)
+            async with asyncio.timeout(None if deadline == float("inf") else deadline - time.monotonic()):
+                self._arrival = await arrived
         except TimeoutError:
             raise self._timeout() from None
         finally:
