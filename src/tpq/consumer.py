@@ -198,8 +198,7 @@ class Consumer(Generic[M]):
         again, self._settled_in_vain = self._settled_in_vain, True
         self._handler.settle(self._connection, ended, again=again)
         self._settled_in_vain = False
-        for item, _ in self._unsettled:
-            self._quarantine.has_ended(item.table, item.message.id)
+        self._quarantine.have_ended((item.table, item.message.id) for item, _ in self._unsettled)
         self._hand.let_go([item for item, _ in self._unsettled])
         self._unsettled = []
         self._pace.ended(len(ended))

@@ -37,4 +37,4 @@ class Pace:
     @property
     def want(self) -> int:
         """How many to have in hand."""
-        return min(2 * BATCH, self._threads + int(self._rate * AHEAD))
+        return min(4 * BATCH, self._threads + int(self._rate * AHEAD))

@@ -39,9 +39,9 @@ class Quarantine:
         self._watched = table, number
         self._until = time.monotonic() + (WATCH_FIRST if deliveries <= 1 else WATCH_LATER)
 
-    def has_ended(self, table: int, number: int) -> None:
-        """A message has ended; if it was the watched one, that is over."""
-        if self._watched == (table, number):
+    def have_ended(self, messages: Iterable[tuple[int, int]]) -> None:
+        """Messages have ended, each by table and id; if the watched one is among them, that is over."""
+        if self._watched is not None and self._watched in messages:
             self._watched = None
 
     @property

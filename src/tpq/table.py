@@ -140,11 +140,11 @@ class QueueTable(Generic[Row]):
 
     # Settling claims: each returns the ids whose receipt held ---------------------------------------------
 
-    def ack(self, receipts: Sequence[Receipt]) -> set[int]:
+    def ack(self, receipts: Sequence[tuple[int, int]]) -> set[int]:
         """Finish messages."""
         return self._settled("ack", receipts)
 
-    def release(self, receipts: Sequence[Receipt]) -> set[int]:
+    def release(self, receipts: Sequence[tuple[int, int]]) -> set[int]:
         """Give messages back that never ran."""
         return self._settled("release", receipts)
 
@@ -155,7 +155,7 @@ class QueueTable(Generic[Row]):
 
     def retry(
         self,
-        receipts: Sequence[Receipt],
+        receipts: Sequence[tuple[int, int]],
         delays: Sequence[timedelta],
         errors: Sequence[str | None],
         *,
@@ -166,12 +166,12 @@ class QueueTable(Generic[Row]):
         return self._settled("retry", receipts, values)
 
     def bury(
-        self, receipts: Sequence[Receipt], errors: Sequence[str], keep: timedelta | None = None
+        self, receipts: Sequence[tuple[int, int]], errors: Sequence[str], keep: timedelta | None = None
     ) -> set[int]:
         """Give messages up; they are kept for `keep`, or for ever."""
         return self._settled("bury", receipts, {"errors": list(errors), "keep": keep})
 
-    def extend(self, receipts: Sequence[Receipt], lease: timedelta) -> set[int]:
+    def extend(self, receipts: Sequence[tuple[int, int]], lease: timedelta) -> set[int]:
         """Make leases last from now on."""
         return self._settled("extend", receipts, {"lease": lease})
 
@@ -225,7 +225,7 @@ class QueueTable(Generic[Row]):
         return [self._row(row[2:]) for row in rows]
 
     def _settled(
-        self, name: str, receipts: Sequence[Receipt], values: Mapping[str, Any] = NO_FILTERS
+        self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
     ) -> set[int]:
         ids, claim_nos = [r[0] for r in receipts], [r[1] for r in receipts]
         rows = self._rows(compose(name, self.name), {"ids": ids, "claim_nos": claim_nos, **values})

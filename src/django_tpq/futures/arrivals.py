@@ -22,7 +22,7 @@ from django_tpq.main.connections import connect, listener
 from tpq.results import CHANNEL, PREFIX
 from tpq.waiting import POLL_FIRST, POLL_GROWTH
 
-__all__ = ["LATELY", "Arrivals", "arrivals"]
+__all__ = ["Arrivals", "arrivals"]
 
 logger = logging.getLogger("django_tpq.arrivals")
 
@@ -33,7 +33,7 @@ WITHOUT_BELL = (POLL_FIRST, 0.5)
 LINGER = 10.0
 """Seconds that the thread and its connection stay without a waiter."""
 LATELY = 1.0
-"""Seconds that rings are remembered; a call that was made longer ago is looked for in any case."""
+"""Seconds that rings are remembered."""
 CHUNK = 1000
 
 Callback = Callable[[Arrival], None]
@@ -61,18 +61,22 @@ class Arrivals:
         self._rung_lately: dict[str, float] = {}
         self._thread: threading.Thread | None = None
 
+    def hears_since(self, moment: float) -> bool:
+        """Whether no ring since a moment (monotonic) can have been missed, nor been forgotten by now."""
+        return self._heard_since < moment and time.monotonic() - moment < LATELY
+
     def watch(self, call: CallId, callback: Callback, made_at: float = 0.0) -> None:
         """Call `callback` once, in a thread, when the call has ended.
 
         Args:
-            made_at: the moment (monotonic) before the call was made in this process; 0: long ago, or elsewhere. Who
-                has heard the bell since then need not look first.
+            made_at: the moment (monotonic) before the call was made in this process; 0: elsewhere. Who has heard the
+                bell since then need not look first.
         """
         if self._pid != os.getpid():
             self._reset()
         with self._wake:
             self._waiters.setdefault(call.token, []).append(_Waiter(call, callback))
-            if not self._heard_since < made_at or call.token[:PREFIX] in self._rung_lately:
+            if not self.hears_since(made_at) or call.token[:PREFIX] in self._rung_lately:
                 self._fresh.add(call.token)
             self._is_restless = True
             if self._thread is None:
@@ -131,6 +135,8 @@ class Arrivals:
         with self._wake:
             if self._thread is threading.current_thread():
                 self._thread = None
+            if self._thread is None:
+                self._heard_since = float("inf")
 
     def _look_for(self, connection: psycopg.Connection[Any], ear: Any) -> None:
         """Look until nobody waits any more: for the fresh at once; for all now and then, however busy the bell is."""

@@ -1,25 +1,47 @@
 """What a task can know of its own call."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from django_tpq.futures.calls import Claimed
 
 __all__ = ["CurrentCall", "current_call", "running"]
 
 
-@dataclass(frozen=True, slots=True)
 class CurrentCall:
     """The call that runs."""
 
-    id: str
-    """The id of its future."""
-    task: str
-    """The task's name."""
-    attempt: int
-    """Which attempt this is, from 1."""
-    claim_no: int
-    """How often it has been claimed, this time included."""
-    deliveries: int
-    """Executors that have died under it."""
+    __slots__ = ("_claimed",)
+
+    def __init__(self, claimed: Claimed) -> None:
+        self._claimed = claimed
+
+    @property
+    def id(self) -> str:
+        """The id of its future."""
+        return str(self._claimed.call)
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self._claimed.task
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self._claimed.attempt + 1
+
+    @property
+    def claim_no(self) -> int:
+        """How often it has been claimed, this time included."""
+        return self._claimed.claim_no
+
+    @property
+    def deliveries(self) -> int:
+        """Executors that have died under it."""
+        return self._claimed.deliveries
+
+    def __repr__(self) -> str:
+        return f"<CurrentCall {self.id} of {self.task}, attempt {self.attempt}>"
 
 
 running: ContextVar[CurrentCall | None] = ContextVar("tpq_current_call", default=None)

@@ -3,9 +3,9 @@
 A row whose receipt is stale changes nothing: a late executor delivers no result and counts nothing for it.
 """
 
+import contextlib
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -14,10 +14,11 @@ import psycopg
 from django_tpq.conf import settings
 from django_tpq.futures.calls import Claimed
 from django_tpq.futures.errors import UnknownTask
+from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.registry import find
-from django_tpq.futures.results import default_ttl, store
+from django_tpq.futures.results import store, ttl_of
 from django_tpq.futures.signals import task_finished
 from tpq.results import Result, ring
 from tpq.table import QueueTable, Receipt
@@ -28,7 +29,6 @@ __all__ = ["Delivery", "Ended"]
 logger = logging.getLogger("django_tpq.delivery")
 
 Table = QueueTable[Claimed]
-Claim = tuple[str, Receipt]
 
 
 class Ended(NamedTuple):
@@ -42,11 +42,6 @@ class Ended(NamedTuple):
     def receipt(self) -> Receipt:
         """Proof that the claim is ours."""
         return Receipt(self.call.id, self.call.claim_no)
-
-    @property
-    def claim(self) -> Claim:
-        """Which claim it was: two queues may have calls of the same number."""
-        return self.table.name, self.receipt
 
 
 class Delivery:
@@ -64,44 +59,48 @@ class Delivery:
 
     def settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         """Apply outcomes in one transaction; what follows from them goes out after its commit."""
-        final = [e for e in ended if not isinstance(e.outcome, Postponed)]
-        results = [_result(e) for e in final]
-        transactional = self._store.transactional and any(r.ttl for r in results)
-        if transactional or len({(e.table.name, type(e.outcome)) for e in ended}) > 1:
-            # In a pipeline two trips do for all: to the answer of the fence, and from there to the commit.
-            with connection.pipeline(), connection.transaction():
-                held = self._apply(ended, again=again)
-                kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
-                if transactional and kept:
-                    self._store.put(kept, connection.cursor)
-                    ring(connection.cursor, [r.token for r in kept])
-        else:
+        results = _results(ended)
+        transactional = bool(results) and self._store.transactional
+        several = transactional or len({(e.table.name, type(e.outcome)) for e in ended}) > 1
+        with _at_once(connection) if several else contextlib.nullcontext():
             held = self._apply(ended, again=again)
-            kept = [r for e, r in zip(final, results, strict=True) if e.claim in held and r.ttl]
+            kept = [result for place, result in results.items() if place in held]
+            if transactional and kept:
+                self._store.put(kept, connection.cursor)
+                ring(connection.cursor, [result.token for result in kept])
         if kept and not transactional:
             self._postman.take(kept)
-        self._after(final, held)
+        self._after([ended[place] for place in held])
 
-    def _apply(self, ended: Sequence[Ended], *, again: bool) -> set[Claim]:
-        by_table: dict[str, dict[int, Ended]] = defaultdict(dict)
-        for e in sorted(ended, key=lambda e: e.claim):
-            by_table[e.table.name][e.call.id] = e  # of two claims of one row only the later can hold
-        held: set[Claim] = set()
-        for group in by_table.values():
-            latest = list(group.values())
-            held |= self._apply_to(latest[0].table, latest, again=again)
-        return held
+    def _apply(self, ended: Sequence[Ended], *, again: bool) -> Collection[int]:
+        """Apply outcomes; the places of those whose receipt held."""
+        groups: dict[str, dict[int, int]] = {}
+        for place, e in enumerate(ended):
+            group = groups.setdefault(e.table.name, {})
+            known = group.setdefault(e.call.id, place)
+            if known != place and ended[known].call.claim_no < e.call.claim_no:
+                group[e.call.id] = place  # of two claims of one row only the later can hold
+        held: list[int] = []
+        for _, places in sorted(groups.items()):
+            latest = [
+                ended[place] for _, place in sorted(places.items())
+            ]  # two that settle lock in one order
+            ids = self._apply_to(latest[0].table, latest, again=again)
+            held += places.values() if len(ids) == len(places) else [places[number] for number in ids]
+        return held if len(held) == len(ended) and len(groups) == 1 else set(held)
 
-    def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[Claim]:
+    def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[int]:
+        """Apply outcomes to one table; the ids of those whose receipt held."""
         acks, burials, retries = [], [], []
         for e in ended:
+            receipt = e.call.id, e.call.claim_no
             match e.outcome:
                 case Success():
-                    acks.append(e.receipt)
+                    acks.append(receipt)
                 case Failure(text=text) | Refused(text=text):
-                    burials.append((e.receipt, text))
+                    burials.append((receipt, text))
                 case Postponed(delay=delay, text=text):
-                    retries.append((e.receipt, delay, text))
+                    retries.append((receipt, delay, text))
         ids: set[int] = set()
         if acks:
             ids |= table.ack(acks)
@@ -120,32 +119,42 @@ class Delivery:
             logger.warning(
                 "call %s of %s was lost to another: its outcome is dropped", e.call.id, e.call.task
             )
-        return {e.claim for e in ended if e.call.id in ids}
+        return ids
 
-    def _after(self, final: Iterable[Ended], held: set[Claim]) -> None:
-        for e in final:
-            if e.claim in held and not isinstance(e.outcome, Postponed):
-                failed = not isinstance(e.outcome, Success)
-                self._tally.add(e.call.task, e.outcome.started, failed=failed)
-                if task_finished.receivers:
-                    call = str(e.call.call)
-                    task_finished.send_robust(sender=type(self), task=e.call.task, call=call, failed=failed)
-
-
-def _result(ended: Ended) -> Result:
-    assert not isinstance(ended.outcome, Postponed)  # noqa: S101 - they are sorted out before
-    return Result(ended.call.token, ended.outcome.record, ttl_of(ended.call.task))
+    def _after(self, held: Iterable[Ended]) -> None:
+        for e in held:
+            if isinstance(e.outcome, Postponed):
+                continue
+            failed = not isinstance(e.outcome, Success)
+            self._tally.add(e.call.task, e.outcome.started, failed=failed)
+            if task_finished.receivers:
+                call = str(e.call.call)
+                task_finished.send_robust(sender=type(self), task=e.call.task, call=call, failed=failed)
 
 
-def ttl_of(task: str) -> timedelta:
-    """How long a task's results are kept."""
+@contextlib.contextmanager
+def _at_once(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction in two trips: to the answer of the fence, and from there to the commit."""
+    with connection.pipeline(), connection.transaction():
+        yield
+
+
+def _results(ended: Sequence[Ended]) -> dict[int, Result]:
+    """The results that are wanted, by their places."""
+    results = {}
+    for place, e in enumerate(ended):
+        record = None if isinstance(e.outcome, Postponed) else e.outcome.record
+        if record is not None and (ttl := time_to_live(e.call.task)):
+            results[place] = Result(e.call.token, record, ttl)
+    return results
+
+
+def time_to_live(task: str) -> timedelta:
+    """How long a task's results are kept; the task may be unknown here."""
     try:
-        ttl = find(task).options.result_ttl
+        return ttl_of(find(task).options)
     except UnknownTask:
-        ttl = None
-    if ttl is None:
-        return default_ttl()
-    return ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)
+        return ttl_of(TaskOptions())
 
 
 def _keep() -> timedelta | None:

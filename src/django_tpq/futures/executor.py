@@ -3,12 +3,14 @@
 import contextlib
 import functools
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from django.db import close_old_connections, connections
+from django.db.backends.signals import connection_created
 
 from django_tpq.futures import queues
 from django_tpq.futures.calls import COLUMNS, Claimed
@@ -208,14 +210,28 @@ def _name(task: str) -> bytes:
     return task.encode()
 
 
+_own = threading.local()
+
+
+def _opened(**_: Any) -> None:
+    """A Django connection was opened in this thread."""
+    _own.has_connections = True
+
+
+connection_created.connect(_opened)
+
+
 def _tidy() -> None:
     """Leave this thread's Django connections as a request would, and none in a transaction that a task left open."""
+    if not getattr(_own, "has_connections", False):
+        return
     for connection in connections.all(initialized_only=True):
         if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
             logger.warning("a task left a transaction open on %r: it was rolled back", connection.alias)
             connection.close()
             _reset(connection)
     close_old_connections()
+    _own.has_connections = any(c.connection is not None for c in connections.all(initialized_only=True))
 
 
 def _reset(connection: Any) -> None:

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 
 from django_tpq.futures import queues
-from django_tpq.futures.arrivals import LATELY, arrivals
+from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.calls import CallId, Failed, read
 from django_tpq.futures.errors import (
     CallRolledBack,
@@ -188,27 +188,22 @@ class Future(Generic[R]):
             raise self._timeout()
         return arrival
 
-    @property
-    def _young_since(self) -> float:
-        """The moment before it was made, if that was just now and here: then the bell will tell, or has; else 0."""
-        return self._made_at if time.monotonic() - self._made_at < LATELY else 0.0
-
     def _arrived(self, wait: float) -> Arrival:
         arrival = self._arrival
-        if arrival is None and (wait < 0 or not self._young_since):
+        watched = arrivals(self._alias)
+        if arrival is None and (wait < 0 or not watched.hears_since(self._made_at)):
             arrival = self._ready(wait)
         if arrival is not None:
             return arrival
         deadline = time.monotonic() + wait if wait else float("inf")
         self._await_birth(deadline)
         done = threading.Event()
-        watched = arrivals(self._alias)
 
         def arrive(arrival: Arrival) -> None:
             self._arrival = arrival
             done.set()
 
-        watched.watch(self._call, arrive, self._young_since)
+        watched.watch(self._call, arrive, self._made_at)
         try:
             if not done.wait(_left(deadline, SHORT)):
                 _let_go(self._alias)
@@ -252,7 +247,7 @@ class Future(Generic[R]):
             with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                 loop.call_soon_threadsafe(settle, arrival)
 
-        watched.watch(self._call, arrive, self._young_since)
+        watched.watch(self._call, arrive, self._made_at)
         try:
             async with asyncio.timeout(None if deadline == float("inf") else deadline - time.monotonic()):
                 self._arrival = await arrived

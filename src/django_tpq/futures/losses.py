@@ -9,7 +9,7 @@ import psycopg
 from django.db import close_old_connections
 
 from django_tpq.futures.calls import Claimed
-from django_tpq.futures.delivery import ttl_of
+from django_tpq.futures.delivery import time_to_live
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import lost_record
 from tpq.heartbeat import Moved
@@ -34,7 +34,7 @@ def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Cl
         )
         tally.add(call.task, time.monotonic(), failed=True)
     tally.flush(connection)
-    results = [Result(call.token, lost_record(call), ttl_of(call.task)) for call in dead]
+    results = [Result(call.token, lost_record(call), time_to_live(call.task)) for call in dead]
     try:
         close_old_connections()  # of a cache in a database, which may have been restarted
         store().put(results, connection.cursor)

@@ -10,7 +10,8 @@ __all__ = ["Failure", "Outcome", "Postponed", "Refused", "Success"]
 class Success:
     """It returned."""
 
-    record: bytes
+    record: bytes | None
+    """The result; None when the task keeps none."""
     started: float
     """When (monotonic)."""
 

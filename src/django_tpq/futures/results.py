@@ -20,9 +20,10 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from django_tpq.conf import settings
+from django_tpq.futures.options import TaskOptions
 from tpq.results import Result, ResultTable
 
-__all__ = ["CacheResults", "DatabaseResults", "ResultStore", "default_ttl", "store"]
+__all__ = ["CacheResults", "DatabaseResults", "ResultStore", "store", "ttl_of"]
 
 Cursor = Callable[[], AbstractContextManager[Any]]
 
@@ -110,9 +111,12 @@ def store() -> ResultStore:
     return _store(settings.RESULT_STORE, settings.RESULT_CACHE)
 
 
-def default_ttl() -> timedelta:
-    """How long results are kept that say nothing themselves."""
-    return timedelta(seconds=settings.RESULT_TTL)
+def ttl_of(options: TaskOptions) -> timedelta:
+    """How long the results of a task with these options are kept."""
+    ttl = options.result_ttl
+    if ttl is None:
+        ttl = settings.RESULT_TTL
+    return ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)
 
 
 @functools.cache

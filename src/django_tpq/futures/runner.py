@@ -16,6 +16,7 @@ from django_tpq.futures.context import CurrentCall, running
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
 from django_tpq.futures.registry import Registered, find
+from django_tpq.futures.results import ttl_of
 from django_tpq.futures.signals import task_started
 from tpq.message import storable
 
@@ -57,22 +58,22 @@ class Runner:
     def _call(
         self, task: Registered, call: Claimed, how: Codec, args: Any, kwargs: Any, started: float
     ) -> Outcome:
-        identity = str(call.call)
-        current = CurrentCall(identity, call.task, call.attempt + 1, call.claim_no, call.deliveries)
-        context = running.set(current)
+        context = running.set(CurrentCall(call))
         try:
             if task_started.receivers:
-                task_started.send_robust(sender=type(task), task=call.task, call=identity)
-            return self._returned(call, how, task(*args, **kwargs), started)
+                task_started.send_robust(sender=type(task), task=call.task, call=str(call.call))
+            return self._returned(task, call, how, task(*args, **kwargs), started)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
-            logger.info("call %s of %s failed: %s", identity, call.task, type(error).__name__)
+            logger.info("call %s of %s failed: %s", call.call, call.task, type(error).__name__)
             return _failed(call, how, error, started)
         finally:
             running.reset(context)
 
-    def _returned(self, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
+    def _returned(self, task: Registered, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
         if inspect.iscoroutine(value):  # not whatever can be awaited: a task may return a future
             value = async_to_sync(_awaited)(value)
+        if not ttl_of(task.options):
+            return Success(None, started)
         try:
             return Success(write(call.token, how, "S", value), started)
         except Exception as error:  # noqa: BLE001 - pickling runs the value's own code
