@@ -42,7 +42,14 @@ def tpq(environment):
 def consumer(environment, table, conn, eventually):
     """A process that waits for a message."""
     command = [sys.executable, "-m", "tpq", "consume", table.name, "--wait=20"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's background job ignores SIGINT, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
     def listens():
         query = "SELECT 1 FROM pg_stat_activity WHERE query = %s"
