@@ -124,7 +124,8 @@ class Arrivals:
         with self._wake:
             if not self._waiters:
                 ear = listener(self._alias)
-                self._wake.wait(LINGER if ear is not None and ear.lingers else 0)
+                lingers = ear is not None and ear.lingers
+                self._wake.wait_for(lambda: bool(self._waiters), LINGER if lingers else 0)
             if not self._waiters:
                 self._thread = None
                 return False
