@@ -16,6 +16,8 @@ from typing import Any, Self
 
 __all__ = ["MAX_DEPTH", "Message", "State", "decode", "encode", "storable"]
 
+MAX_SIZE = 2**28 - 1
+"""How long a body's JSON may be; `jsonb` keeps no more in one string or array."""
 MAX_DEPTH = 500
 """How deep a body may be nested. PostgreSQL and Python's own parser both give up some way beyond."""
 
@@ -88,6 +90,10 @@ def encode(body: Any) -> str:
         text.isascii() or text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise _located(body, error) from None
+    if len(text) > MAX_SIZE:
+        raise ValueError(
+            f"body: {len(text):,} characters of JSON are more than PostgreSQL keeps in one value"
+        )
     if "\\u0000" in text:
         _check_characters(body)
     # A float beyond 1e16 is written with an exponent, and jsonb would give it back as an integer.

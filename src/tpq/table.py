@@ -181,6 +181,10 @@ class QueueTable(Generic[Row]):
         """Revive dead letters; the ids of those that moved."""
         return {row[0] for row in self._rows(compose("requeue", self.name), {"ids": list(ids)})}
 
+    def advance(self, place: int) -> None:
+        """Let new messages fall in behind this place in the line."""
+        self._value("advance", {"place": place})
+
     def purge(self, count: int = 1000) -> int:
         """Delete dead letters that were kept long enough; how many."""
         return len(self._rows(compose("purge", self.name), {"count": count}))

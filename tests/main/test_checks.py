@@ -35,9 +35,14 @@ def found(model: type[models.Model]) -> list[str]:
 
 
 def test_a_queue_with_columns_of_its_own_is_fine():
-    parent = models.ForeignKey("self", models.CASCADE, null=True)
+    parent = models.ForeignKey("self", models.CASCADE, null=True, db_constraint=False)
     assert found(queue("Bare")) == []
     assert found(queue(tenant=models.TextField(), parent=parent)) == []
+
+
+def test_a_foreign_key_to_a_queue_is_refused_for_no_message_could_be_taken():
+    parent = models.ForeignKey("self", models.CASCADE, null=True)
+    assert "tpq.E008" in found(queue(parent=parent))[0]
 
 
 def test_a_queue_may_show_its_standard_fields_in_its_own_way():

@@ -151,3 +151,19 @@ def test_a_refused_twin_leaves_the_transaction_usable():
     queue.enqueue("first", unique_key="only one")
     queue.enqueue("second", unique_key="only one")
     assert queue.enqueue("third") is not None
+
+
+@pytest.mark.parametrize("delay", ["soon", True, float("nan"), 1e30])
+def test_what_is_no_duration_is_refused_in_words(delay):
+    with pytest.raises((TypeError, ValueError), match="duration"):
+        PlainQueue.objects.enqueue(1, delay=delay)
+
+
+def test_a_truth_value_is_no_priority():
+    with pytest.raises(ValueError, match="priority"):
+        PlainQueue.objects.enqueue(1, priority=True)
+
+
+def test_a_body_beyond_what_postgresql_keeps_is_refused_before_it_is_sent():
+    with pytest.raises(ValueError, match="more than PostgreSQL keeps"):
+        PlainQueue.objects.enqueue("x" * 2**28)

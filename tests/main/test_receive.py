@@ -128,3 +128,11 @@ def test_a_message_costs_one_statement_and_its_transaction(number):
         pass
     sent = [query["sql"].split("\n")[0].split()[0] for query in captured]
     assert sent == ["BEGIN", "--", "COMMIT"]
+
+
+def test_a_message_that_was_taken_out_is_not_saved_back_in():
+    queue.enqueue("once")
+    with pytest.raises(TypeError, match="was taken out of its queue"), queue.receive() as message:
+        message.save()
+    with queue.receive() as message:
+        assert message.body == "once"

@@ -68,6 +68,8 @@ class Claimed(NamedTuple):
     task: str
     token: str
     payload: bytes
+    headers: dict[str, Any] | None
+    """What was said of this call alone: `result_ttl`, in seconds."""
     queue: str
     """The name of its queue (no column: it is added when the row is read)."""
 

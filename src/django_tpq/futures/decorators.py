@@ -29,11 +29,11 @@ class TaskFunction(Generic[P, R]):
         self.options = options
         self.origin = f"{function.__module__}.{function.__qualname__}"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""
         return self.function(*args, **kwargs)
 
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Send a call to the queue, in the caller's transaction; the future of its result.
 
         Raises:
@@ -49,7 +49,7 @@ class TaskFunction(Generic[P, R]):
         """
         return dispatch_many(self, calls)
 
-    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """As `delay`."""
         return await sync_to_async(self.delay)(*args, **kwargs)
 

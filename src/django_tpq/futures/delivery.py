@@ -144,17 +144,17 @@ def _results(ended: Sequence[Ended]) -> dict[int, Result]:
     results = {}
     for place, e in enumerate(ended):
         record = None if isinstance(e.outcome, Postponed) else e.outcome.record
-        if record is not None and (ttl := time_to_live(e.call.task)):
+        if record is not None and (ttl := time_to_live(e.call)):
             results[place] = Result(e.call.token, record, ttl)
     return results
 
 
-def time_to_live(task: str) -> timedelta:
-    """How long a task's results are kept; the task may be unknown here."""
+def time_to_live(call: Claimed) -> timedelta:
+    """How long a call's result is kept; its task may be unknown here."""
     try:
-        return ttl_of(find(task).options)
+        return ttl_of(find(call.task).options, call.headers)
     except UnknownTask:
-        return ttl_of(TaskOptions())
+        return ttl_of(TaskOptions(), call.headers)
 
 
 def _keep() -> timedelta | None:

@@ -1,5 +1,6 @@
 """The door in: every call enters here, one or many, in the caller's transaction."""
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,10 +9,12 @@ from django.db import connections
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
+from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.codecs import Codec, codec
-from django_tpq.futures.future import Future, Unborn
-from django_tpq.futures.registry import Registered
+from django_tpq.futures.future import Future
+from django_tpq.futures.registry import Registered, find
+from django_tpq.futures.results import ttl_of
 from django_tpq.futures.signals import task_enqueued
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
@@ -54,7 +57,7 @@ def _futures(
     tokens: Sequence[str],
     made_at: float,
 ) -> list[Future[Any]]:
-    queue, unborn = task.options.queue, _unborn(manager.db_for_queue)
+    queue, unborn = task.options.queue, unborn_of(manager.db_for_queue)
     futures: list[Future[Any]] = [
         Future(CallId(queue, number, token), unborn, task.name, made_at)
         for number, token in zip(numbers, tokens, strict=True)
@@ -95,6 +98,8 @@ def _rows(
         same["priority"] = options.priority
     if options.max_deliveries != DEFAULT_DELIVERIES:
         same["max_deliveries"] = options.max_deliveries
+    if options.result_ttl != find(task.name).options.result_ttl:
+        same["headers"] = json.dumps({"result_ttl": ttl_of(options, None).total_seconds()})
     for token, args, kwargs in calls:
         try:
             payload = pack(token, (tuple(args), dict(kwargs)))
@@ -132,9 +137,3 @@ def _unwritable(
                 f"task {task.name}: {name} (a {kind}) can not be written as {how.name}: {reason}"
             )
     return TypeError(f"task {task.name}: the arguments can not be written as {how.name}: {error}")
-
-
-def _unborn(alias: str) -> Unborn | None:
-    """What the future knows of the caller's open transaction; None outside of one."""
-    connection = connections[alias]
-    return Unborn(connection) if connection.in_atomic_block else None

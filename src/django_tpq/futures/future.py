@@ -8,10 +8,11 @@ from collections.abc import Generator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connections, transaction
+from django.db import connections
 
 from django_tpq.futures import queues
 from django_tpq.futures.arrivals import arrivals
+from django_tpq.futures.births import Unborn, let_go
 from django_tpq.futures.calls import CallId, Failed, read
 from django_tpq.futures.errors import (
     CallRolledBack,
@@ -22,34 +23,12 @@ from django_tpq.futures.errors import (
 from django_tpq.futures.failures import of_dead_letter, of_failure
 from django_tpq.futures.lookup import Arrival, is_known, look_up
 
-__all__ = ["Future", "Unborn"]
+__all__ = ["Future"]
 
 R = TypeVar("R")
 
 SHORT = 0.5
 """Seconds that one waits before the database connection is let go."""
-
-
-class Unborn:
-    """The transaction that made some calls: open, committed, or rolled back."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self.is_committed = False
-        transaction.on_commit(self._committed, using=connection.alias)
-
-    def _committed(self) -> None:
-        self.is_committed = True
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether the transaction, or the savepoint, is still open."""
-        return any(entry[1] == self._committed for entry in list(self._connection.run_on_commit))
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is this very thread's transaction."""
-        return connections[self._connection.alias] is self._connection
 
 
 class Future(Generic[R]):
@@ -145,8 +124,14 @@ class Future(Generic[R]):
         if self._arrival is None:
             cursor = connections[self._alias].cursor
             for _, arrival in look_up([self._call], cursor):
-                self._arrival = arrival
+                self._keep(arrival)
+                return arrival
         return self._arrival
+
+    def _keep(self, arrival: Arrival) -> None:
+        """What is expired may have been made in a transaction that is not committed yet: that is looked for again."""
+        if not arrival.expired:
+            self._arrival = arrival
 
     def _is_born(self) -> bool:
         """Whether the call is committed; False: its transaction is still open.
@@ -197,22 +182,23 @@ class Future(Generic[R]):
             return arrival
         deadline = time.monotonic() + wait if wait else float("inf")
         self._await_birth(deadline)
-        done = threading.Event()
+        done, found = threading.Event(), []
 
         def arrive(arrival: Arrival) -> None:
-            self._arrival = arrival
+            found.append(arrival)
             done.set()
 
         watched.watch(self._call, arrive, self._made_at)
         try:
             if not done.wait(_left(deadline, SHORT)):
-                _let_go(self._alias)
+                let_go(self._alias)
                 done.wait(_left(deadline, threading.TIMEOUT_MAX))
         finally:
             watched.forget(self._call, arrive)
-        if self._arrival is None:
+        if not found:
             raise self._timeout()
-        return self._arrival
+        self._keep(found[0])
+        return found[0]
 
     def _await_birth(self, deadline: float) -> None:
         """Wait for another thread's transaction to commit."""
@@ -250,12 +236,13 @@ class Future(Generic[R]):
         watched.watch(self._call, arrive, self._made_at)
         try:
             async with asyncio.timeout(None if deadline == float("inf") else deadline - time.monotonic()):
-                self._arrival = await arrived
+                found = await arrived
         except TimeoutError:
             raise self._timeout() from None
         finally:
             watched.forget(self._call, arrive)
-        return self._arrival
+        self._keep(found)
+        return found
 
     def _timeout(self) -> ResultTimeout:
         return ResultTimeout(f"call {self.id} has not ended yet")
@@ -289,10 +276,3 @@ class _Raised(NamedTuple):
 
 def _left(deadline: float, at_most: float) -> float:
     return max(0.0, min(deadline - time.monotonic(), at_most))
-
-
-def _let_go(alias: str) -> None:
-    """Do not pin a database connection while waiting long, unless a transaction is open on it."""
-    wrapper = connections[alias]
-    if wrapper.connection is not None and not wrapper.in_atomic_block and wrapper.get_autocommit():
-        wrapper.close()

@@ -34,7 +34,7 @@ def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Cl
         )
         tally.add(call.task, time.monotonic(), failed=True)
     tally.flush(connection)
-    results = [Result(call.token, lost_record(call), time_to_live(call.task)) for call in dead]
+    results = [Result(call.token, lost_record(call), time_to_live(call)) for call in dead]
     try:
         close_old_connections()  # of a cache in a database, which may have been restarted
         store().put(results, connection.cursor)

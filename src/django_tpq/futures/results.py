@@ -5,7 +5,7 @@ Unset, results go to the `default` cache, as far as other processes can see it; 
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Protocol
@@ -111,9 +111,9 @@ def store() -> ResultStore:
     return _store(settings.RESULT_STORE, settings.RESULT_CACHE)
 
 
-def ttl_of(options: TaskOptions) -> timedelta:
-    """How long the results of a task with these options are kept."""
-    ttl = options.result_ttl
+def ttl_of(options: TaskOptions, headers: Mapping[str, Any] | None) -> timedelta:
+    """How long the result of a call is kept: as the call says, its task, or the setting."""
+    ttl = headers["result_ttl"] if headers and "result_ttl" in headers else options.result_ttl
     if ttl is None:
         ttl = settings.RESULT_TTL
     return ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)

@@ -72,7 +72,7 @@ class Runner:
     def _returned(self, task: Registered, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
         if inspect.iscoroutine(value):  # not whatever can be awaited: a task may return a future
             value = async_to_sync(_awaited)(value)
-        if not ttl_of(task.options):
+        if not ttl_of(task.options, call.headers):
             return Success(None, started)
         try:
             return Success(write(call.token, how, "S", value), started)

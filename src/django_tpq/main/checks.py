@@ -43,7 +43,13 @@ def check_shapes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]
 @register("queues")
 def check_homes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
     """Whether each queue lives in PostgreSQL. Nothing is connected to."""
-    homes = [(model, connections[router.db_for_write(model)]) for model in _queues(app_configs)]
+    aliases = [(model, router.db_for_write(model)) for model in _queues(app_configs)]
+    if lost := sorted({alias for _, alias in aliases if alias not in connections}):
+        hint = "Name one of them by TPQ_DATABASE, or in your router."
+        return [
+            Error(f"Queues live in {', '.join(lost)}, which DATABASES has not.", hint=hint, id="tpq.E007")
+        ]
+    homes = [(model, connections[alias]) for model, alias in aliases]
     hint = f"Say where it lives: {ROUTE_IT}."
     return [
         Error(f"{not_postgresql(model, home)}.", hint=hint, obj=model, id="tpq.E001")
@@ -102,6 +108,13 @@ def _of_fields(model: Queue) -> Iterator[CheckMessage]:
     if taken := sorted({name for f in own_fields(model) for name in (f.name, f.attname)} & _taken()):
         hint = "enqueue(), receive() and their messages have these names already: choose others."
         yield _error(5, model, f"has no right to the {_fields(taken)}", hint)
+    pointing: Iterable[Any] = (
+        r for r in model._meta.related_objects if getattr(r.field, "db_constraint", True)
+    )
+    relations: Iterable[Any] = (*pointing, *model._meta.local_many_to_many)
+    if tied := sorted(relation.name for relation in relations):
+        hint = "Messages are deleted by statements that know of no cascade: use db_constraint=False, or keep an id."
+        yield _error(8, model, f"is tied to other tables by the {_fields(tied)}", hint)
     if '"' in model._meta.db_table:
         hint = "For a table in another schema set the search_path in the alias' OPTIONS."
         yield _error(6, model, f"has a double quote in its db_table, {model._meta.db_table!r}", hint)

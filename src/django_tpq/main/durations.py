@@ -2,12 +2,30 @@
 
 from datetime import timedelta
 
-__all__ = ["Duration", "seconds"]
+__all__ = ["Duration", "positive", "seconds"]
 
 Duration = timedelta | float
 """A timedelta, or seconds."""
 
 
 def seconds(value: Duration) -> timedelta:
-    """A duration as a timedelta."""
-    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+    """A duration as a timedelta.
+
+    Raises:
+        TypeError, ValueError: it is none, or longer than a timedelta can be.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"a duration is seconds or a timedelta, not {value!r}")
+    try:
+        return timedelta(seconds=value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} seconds is no duration") from None
+
+
+def positive(value: Duration) -> timedelta:
+    """As `seconds`, and longer than nothing."""
+    if (duration := seconds(value)) <= timedelta(0):
+        raise ValueError(f"a lease lasts longer than {value!r}")
+    return duration

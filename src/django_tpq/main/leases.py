@@ -24,8 +24,19 @@ class Leased(models.Model):
     _lease: tuple[Callable[[], QueueTable[Any]], timedelta] | None = None
     """What gives the table on the calling thread's connection, and how long the lease was at first."""
 
+    _is_taken = False
+    """Whether it was deleted by being received."""
+
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """As any model's; but a message that was taken out is not put in again by it."""
+        if self._is_taken:
+            raise TypeError(
+                f"message {self.pk} was taken out of its queue: save() would put it in again; enqueue() does that"
+            )
+        super().save(*args, **options)
 
     @property
     def is_settled(self) -> bool:

@@ -10,7 +10,7 @@ from django.db import connections, models, router, transaction
 
 from django_tpq.main import awaiting, rows
 from django_tpq.main.connections import listener
-from django_tpq.main.durations import Duration, seconds
+from django_tpq.main.durations import Duration, positive, seconds
 from django_tpq.main.errors import QueueEmpty
 from django_tpq.main.prepared import cursor_on
 from django_tpq.main.tables import require_new_snapshots, require_queue
@@ -123,7 +123,7 @@ class QueueManager(models.Manager[M]):
         if lease is None:
             yield from self._received(wait, columns)
         else:
-            message = self._leased(wait, seconds(lease), columns)
+            message = self._leased(wait, positive(lease), columns)
             try:
                 yield message
             except BaseException as error:
@@ -137,6 +137,7 @@ class QueueManager(models.Manager[M]):
         for _ in polls(wait, self._ear):
             with transaction.atomic(using=self.db_for_queue):
                 for message in self._hinted(lambda: table.get(1, wanted)):
+                    message._is_taken = True  # type: ignore[attr-defined]
                     yield message
                     return
         raise self._empty()
@@ -203,7 +204,7 @@ class QueueManager(models.Manager[M]):
         would run inside the transaction."""
 
         def take() -> list[M]:
-            return [self._leased(-1, seconds(lease), columns)]
+            return [self._leased(-1, positive(lease), columns)]
 
         message = (await self._await_for(wait, take))[0]
         try:

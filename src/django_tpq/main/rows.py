@@ -49,7 +49,7 @@ def _own_fields(model: Any) -> list[Field]:
 
 def priority(value: int) -> int:
     """Check a priority before the server would."""
-    if not isinstance(value, int) or not -32768 <= value <= 32767:
+    if not isinstance(value, int) or isinstance(value, bool) or not -32768 <= value <= 32767:
         raise ValueError(f"priority must be a whole number from -32768 to 32767, not {value!r}")
     return value
 

@@ -13,9 +13,11 @@ from django.conf import settings as project
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, router
+from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
+from django_tpq.futures.launch import take_over_databases
 from django_tpq.futures.models import Task
 from django_tpq.futures.overview import report
 from django_tpq.futures.process import Plan
@@ -23,6 +25,8 @@ from django_tpq.futures.supervisor import LAST_RESORT, Supervisor
 from django_tpq.main.connections import connect
 from tpq.errors import QueueError
 
+CLEAR = (ImproperlyConfigured, ConnectionDoesNotExist, QueueError, psycopg.Error, DatabaseError, OSError)
+"""Errors whose text says it all."""
 FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
 
 
@@ -76,12 +80,14 @@ class Command(BaseCommand):
         """Do what the options say."""
         try:
             self._handle(options)
-        except (ImproperlyConfigured, QueueError, psycopg.Error, DatabaseError, OSError) as error:
+        except CLEAR as error:
             raise CommandError(" ".join(str(error).split())) from error
 
     def _handle(self, options: dict[str, Any]) -> None:
         if options["stop"]:
             return self._stop(options)
+        if options["child"] or options["ready_file"]:
+            take_over_databases()
         alias = options["database"] or router.db_for_read(Task)
         names = _queues(alias, options["queue"])
         _log(options["verbosity"])
@@ -93,7 +99,9 @@ class Command(BaseCommand):
         if self._checks:
             self.check()
         if options["foreground"] or options["drain"]:
-            sys.exit(self._supervise(alias, names, options))
+            if code := self._supervise(alias, names, options):
+                sys.exit(code)
+            return None
         return self._detach(options)
 
     def _supervise(self, alias: str, names: Sequence[str], options: dict[str, Any]) -> int:

@@ -1,0 +1,74 @@
+"""Whether the transaction that made some calls is open, committed or rolled back, as far as it can be told here."""
+
+from typing import Any
+
+from django.db import connections, transaction
+
+__all__ = ["Unborn", "let_go", "unborn"]
+
+
+class Unborn:
+    """The `atomic` block that made some calls."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.is_committed = False
+        self._watch()
+
+    def _watch(self) -> None:
+        transaction.on_commit(self._committed, using=self._connection.alias)
+
+    def _committed(self) -> None:
+        self.is_committed = True
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the transaction, or the savepoint, is still open."""
+        return any(entry[1] == self._committed for entry in list(self._connection.run_on_commit))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this very thread's transaction."""
+        return connections[self._connection.alias] is self._connection
+
+
+class _ByHand(Unborn):
+    """A transaction with autocommit off, where Django has no hooks: the server knows what became of it."""
+
+    def _watch(self) -> None:
+        self._number = _value(self._connection, "SELECT pg_current_xact_id()::text")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the transaction is still open."""
+        asked = connections[self._connection.alias]
+        return bool(_value(asked, "SELECT pg_xact_status(%s::xid8)", self._number) == "in progress")
+
+
+def unborn(alias: str) -> Unborn | None:
+    """What a future knows of the caller's open transaction; None outside of one."""
+    connection = connections[alias]
+    if connection.in_atomic_block:
+        return Unborn(connection)
+    return None if connection.get_autocommit() else _ByHand(connection)
+
+
+HELD = """
+    SELECT EXISTS (SELECT FROM pg_cursors WHERE is_holdable)
+        OR EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')
+        OR pg_my_temp_schema() <> 0
+"""
+
+
+def let_go(alias: str) -> None:
+    """Do not pin a database connection while waiting long, unless something is open on it that would be lost."""
+    wrapper = connections[alias]
+    is_idle = wrapper.connection is not None and not wrapper.in_atomic_block and wrapper.get_autocommit()
+    if is_idle and not _value(wrapper, HELD):
+        wrapper.close()
+
+
+def _value(wrapper: Any, query: str, *values: Any) -> Any:
+    with wrapper.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchone()[0]
