@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 __all__ = ["Unborn", "let_go", "unborn"]
 
@@ -64,8 +64,15 @@ def let_go(alias: str) -> None:
     """Do not pin a database connection while waiting long, unless something is open on it that would be lost."""
     wrapper = connections[alias]
     is_idle = wrapper.connection is not None and not wrapper.in_atomic_block and wrapper.get_autocommit()
-    if is_idle and not _value(wrapper, HELD):
+    if is_idle and not _holds(wrapper):
         wrapper.close()
+
+
+def _holds(wrapper: Any) -> bool:
+    try:
+        return bool(_value(wrapper, HELD))
+    except DatabaseError:  # it is broken
+        return False
 
 
 def _value(wrapper: Any, query: str, *values: Any) -> Any:
