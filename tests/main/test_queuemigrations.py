@@ -71,7 +71,7 @@ def test_it_makes_migrations_that_install_and_then_nothing_is_left_to_make(proje
     project.models(
         """
         class Post(BaseQueue):
-            answer_to = models.ForeignKey("self", models.SET_NULL, null=True)
+            answer_to = models.ForeignKey("self", models.SET_NULL, null=True, db_constraint=False)
             tenant = models.CharField(max_length=50, db_index=True)
 
         class Mail(BaseQueue):

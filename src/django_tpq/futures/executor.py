@@ -15,7 +15,7 @@ from django.db.backends.signals import connection_created
 from django_tpq.futures import queues
 from django_tpq.futures.calls import COLUMNS, Claimed
 from django_tpq.futures.delivery import Delivery, Ended
-from django_tpq.futures.outcomes import Outcome, Refused
+from django_tpq.futures.outcomes import Outcome, Refused, Success
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
@@ -133,7 +133,10 @@ class Executor:
     def run_one(self, message: Claimed) -> Outcome:
         """Run a call in one of the threads."""
         try:
-            return self._runner.run(message)
+            outcome = self._runner.run(message)
+            if not isinstance(outcome, Success):
+                _own.has_connections = True  # perhaps one that is broken
+            return outcome
         finally:
             try:
                 _tidy()
@@ -223,8 +226,10 @@ connection_created.connect(_opened)
 
 def _tidy() -> None:
     """Leave this thread's Django connections as a request would, and none in a transaction that a task left open."""
-    if not getattr(_own, "has_connections", False):
-        return
+    now = time.monotonic()
+    if not getattr(_own, "has_connections", False) and now < getattr(_own, "tidy_at", 0.0):
+        return  # most calls open none
+    _own.tidy_at = now + 1.0  # a connection that broke while it was being opened tells nobody
     for connection in connections.all(initialized_only=True):
         if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
             logger.warning("a task left a transaction open on %r: it was rolled back", connection.alias)
