@@ -15,7 +15,7 @@ class BaseCallQueue(BaseQueue):
     task = models.CharField(max_length=255)
     """The task's name."""
     token = models.CharField(max_length=22)
-    """128 random bits: what the signature and the result are bound to."""
+    """132 random bits: what the signature and the result are bound to."""
     payload = models.BinaryField()
     """The arguments, signed."""
 
