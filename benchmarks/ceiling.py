@@ -8,6 +8,7 @@ from statistics import median
 import psycopg
 
 from benchmarks.server import Database
+from benchmarks.timing import SECONDS, drained, rate
 
 __all__ = [
     "claim_hundreds",
@@ -29,7 +30,6 @@ TABLE = """
     CREATE INDEX bare_ready ON bare (priority DESC, id) WHERE state = 0
 """
 BODY = json.dumps({"number": 1, "text": "x" * 100})
-SECONDS = 2.0
 INSERT = "INSERT INTO bare (body) VALUES (%s)"
 TAKE = """
     DELETE FROM bare WHERE id = ANY(ARRAY(
@@ -81,7 +81,7 @@ def _insert(dsn: str) -> int:
 def copy_thousands(database: Database, size: int = 1000) -> float:
     """Rows a second by COPY, so many at once."""
     with prepared(database) as connection:
-        return _rate(lambda: _copy(connection, size), size)
+        return rate(lambda: _copy(connection, size), size)
 
 
 def _copy(connection: psycopg.Connection, size: int) -> None:
@@ -94,27 +94,19 @@ def insert_thousands(database: Database, size: int = 1000) -> float:
     """Rows a second by INSERT … SELECT unnest, so many at once."""
     statement = "INSERT INTO bare (body) SELECT unnest(%s::text[])::jsonb"
     with prepared(database) as connection:
-        return _rate(lambda: connection.execute(statement, [[BODY] * size]), size)
-
-
-def _rate(step: object, size: int) -> float:
-    started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < SECONDS:
-        step()  # type: ignore[operator]
-        count += size
-    return count / (time.perf_counter() - started)
+        return rate(lambda: connection.execute(statement, [[BODY] * size]), size)
 
 
 def take_singly(database: Database) -> float:
     """Rows a second, each taken and deleted in a transaction of its own."""
     with prepared(database, 30_000) as connection:
-        return _drained(lambda: len(connection.execute(TAKE, [1]).fetchall()), 10_000)
+        return drained(lambda: len(connection.execute(TAKE, [1]).fetchall()), 10_000)
 
 
 def take_five_hundreds(database: Database, rows: int = 100_000) -> float:
     """Rows a second by DELETE … RETURNING of 500."""
     with prepared(database, rows) as connection:
-        return _drained(lambda: len(connection.execute(TAKE, [500]).fetchall()), rows)
+        return drained(lambda: len(connection.execute(TAKE, [500]).fetchall()), rows)
 
 
 def claim_hundreds(database: Database, rows: int = 100_000, size: int = 100) -> float:
@@ -126,17 +118,7 @@ def claim_hundreds(database: Database, rows: int = 100_000, size: int = 100) -> 
             connection.execute(ACK, [[row[0] for row in claimed]])
             return len(claimed)
 
-        return _drained(step, rows)
-
-
-def _drained(step: object, rows: int) -> float:
-    started, count = time.perf_counter(), 0
-    while count < rows:
-        taken = step()  # type: ignore[operator]
-        if not taken:
-            break
-        count += taken
-    return count / (time.perf_counter() - started)
+        return drained(step, rows)
 
 
 def pick_up(database: Database, times: int = 400) -> float:

@@ -16,11 +16,11 @@ from django.db import connection
 
 from benchmarks.marks import Marks
 from benchmarks.server import Database
+from benchmarks.timing import drained, rate
 
 __all__ = ["Drained", "Ours"]
 
 CHUNK = 10_000
-SECONDS = 2.0
 BODY = {"number": 1, "text": "x" * 100}
 
 
@@ -140,31 +140,31 @@ class Ours:
     def delay_singly(self) -> float:
         """Calls a second, each committed."""
         Marks(self.marks_file, 1)
-        return self._cleared(_rate(lambda: self.tasks.note.delay(0), 1))
+        return self._cleared(rate(lambda: self.tasks.note.delay(0), 1))
 
     def delay_many(self, size: int = 1000) -> float:
         """Calls a second, so many in one go."""
         calls = [(i,) for i in range(size)]
-        return self._cleared(_rate(lambda: self.tasks.note.delay_many(calls), size))
+        return self._cleared(rate(lambda: self.tasks.note.delay_many(calls), size))
 
     def enqueue(self) -> float:
         """Messages a second, each committed."""
-        return self._cleared(_rate(lambda: self.queue.enqueue(BODY), 1))
+        return self._cleared(rate(lambda: self.queue.enqueue(BODY), 1))
 
     def enqueue_many(self, size: int = 1000) -> float:
         """Messages a second, so many in one go."""
         bodies = [BODY] * size
-        return self._cleared(_rate(lambda: self.queue.enqueue_many(bodies), size))
+        return self._cleared(rate(lambda: self.queue.enqueue_many(bodies), size))
 
     def dequeue(self, rows: int = 10_000) -> float:
         """Messages a second, each taken alone."""
         self._fill_queue(3 * rows)
-        return self._cleared(_drained(lambda: self.queue.dequeue() and 1, rows))
+        return self._cleared(drained(lambda: self.queue.dequeue() and 1, rows))
 
     def dequeue_many(self, rows: int = 100_000) -> float:
         """Messages a second, 500 at once."""
         self._fill_queue(rows)
-        return self._cleared(_drained(lambda: len(self.queue.dequeue_many(500)), rows))
+        return self._cleared(drained(lambda: len(self.queue.dequeue_many(500)), rows))
 
     def _fill_queue(self, rows: int) -> None:
         for _ in range(0, rows, CHUNK):
@@ -172,21 +172,21 @@ class Ours:
         with self.database.connect() as fresh:
             fresh.execute("VACUUM ANALYZE project_benchqueue")
 
-    def _cleared(self, rate: float) -> float:
+    def _cleared(self, figure: float) -> float:
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE tpq_call, project_benchqueue")
-        return rate
+        return figure
 
     # Latency ----------------------------------------------------------------------------------------------
 
-    def pick_up(self, times: int = 200, rate: float = 20.0, **environment: str) -> tuple[float, float]:
+    def pick_up(self, times: int = 200, a_second: float = 20.0, **environment: str) -> tuple[float, float]:
         """Milliseconds from before `.delay()` to the task's first line, p50 and p99, at so many tasks a second."""
         marks, asked = Marks(self.marks_file, times + 20), []
         with self.executor(8, **environment):
             for number in range(times + 20):
                 asked.append(time.monotonic_ns())
                 self.tasks.note.delay(number)
-                time.sleep(1 / rate)
+                time.sleep(1 / a_second)
             self.wait_for(marks)
         started = marks.all()
         return _p50_p99([(started[i] - asked[i]) / 1e6 for i in range(20, times + 20)])
@@ -231,21 +231,6 @@ def _dequeue_until_told() -> None:
 def _p50_p99(values: list[float]) -> tuple[float, float]:
     cuts = quantiles(values, n=100)
     return cuts[49], cuts[98]
-
-
-def _rate(step: object, size: int) -> float:
-    started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < SECONDS:
-        step()  # type: ignore[operator]
-        count += size
-    return count / (time.perf_counter() - started)
-
-
-def _drained(step: object, rows: int) -> float:
-    started, count = time.perf_counter(), 0
-    while count < rows:
-        count += step()  # type: ignore[operator]
-    return count / (time.perf_counter() - started)
 
 
 def children(pid: int) -> list[int]:

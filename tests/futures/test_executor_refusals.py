@@ -81,11 +81,9 @@ def test_a_wrong_password(shop, refused, guest):
     assert "wrong" not in said
 
 
-def test_a_server_that_is_not_postgresql(shop):
+def test_a_server_that_is_not_postgresql(shop, refused):
     shop.use_sqlite("default")
-    done = shop.manage("executor", code=1)
-    assert "PostgreSQL" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "PostgreSQL" in refused()
 
 
 def test_a_second_database_that_is_not_postgresql(shop, refused):
