@@ -4,6 +4,8 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
+from tpq import session
+
 __all__ = ["Unborn", "let_go", "unborn"]
 
 
@@ -36,13 +38,12 @@ class _ByHand(Unborn):
     """A transaction with autocommit off, where Django has no hooks: the server knows what became of it."""
 
     def _watch(self) -> None:
-        self._number = _value(self._connection, "SELECT pg_current_xact_id()::text")
+        self._number = session.transaction(self._connection.cursor)
 
     @property
     def is_pending(self) -> bool:
         """Whether the transaction is still open."""
-        asked = connections[self._connection.alias]
-        return bool(_value(asked, "SELECT pg_xact_status(%s::xid8)", self._number) == "in progress")
+        return session.transaction_is_open(self._number, connections[self._connection.alias].cursor)
 
 
 def unborn(alias: str) -> Unborn | None:
@@ -51,13 +52,6 @@ def unborn(alias: str) -> Unborn | None:
     if connection.in_atomic_block:
         return Unborn(connection)
     return None if connection.get_autocommit() else _ByHand(connection)
-
-
-HELD = """
-    SELECT EXISTS (SELECT FROM pg_cursors WHERE is_holdable)
-        OR EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')
-        OR pg_my_temp_schema() <> 0
-"""
 
 
 def let_go(alias: str) -> None:
@@ -70,12 +64,6 @@ def let_go(alias: str) -> None:
 
 def _holds(wrapper: Any) -> bool:
     try:
-        return bool(_value(wrapper, HELD))
+        return session.holds(wrapper.cursor)
     except DatabaseError:  # it is broken
         return False
-
-
-def _value(wrapper: Any, query: str, *values: Any) -> Any:
-    with wrapper.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchone()[0]

@@ -3,7 +3,7 @@
 from django.db import NotSupportedError, connections
 
 from django_tpq.main.connections import require_postgresql
-from tpq import schema
+from tpq import schema, session
 
 __all__ = ["require_new_snapshots", "require_queue"]
 
@@ -36,9 +36,7 @@ def require_new_snapshots(alias: str) -> None:
     connection = connections[alias]
     if not connection.in_atomic_block:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_isolation")
-        (level,) = cursor.fetchone()
+    level = session.isolation(connection.cursor)
     if level in {"repeatable read", "serializable"}:
         raise NotSupportedError(
             f"waiting for a message inside a {level.upper()} transaction is in vain: it sees nothing that comes later. "

@@ -1,0 +1,2 @@
+-- The isolation level of this transaction.
+SELECT current_setting('transaction_isolation')
