@@ -247,9 +247,17 @@ class Supervisor:
 
     def _catch_signals(self) -> None:
         os.set_blocking(self._write, False)
-        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, lambda number, frame: None)
+        self._woke = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+        self._handlers = {number: signal.signal(number, lambda number, frame: None) for number in caught}
+
+    def _release_signals(self) -> None:
+        """Whoever has run us by `call_command` gets his Ctrl-C back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        signal.set_wakeup_fd(self._woke)
+        os.close(self._read)
+        os.close(self._write)
 
     def _sleep(self) -> None:
         starting = self._on_ready is not None or any(not child.consumer for child in self._children)
@@ -283,3 +291,4 @@ class Supervisor:
             child.kill()
         if self._connection is not None:
             self._connection.close()
+        self._release_signals()
