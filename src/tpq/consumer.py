@@ -142,13 +142,14 @@ class Consumer(Generic[M]):
         self._follow_consumer()
         self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
         self._settle()
+        # Before the next claim: what was just settled is to be counted even if the next call kills the process.
+        self._handler.tick(self._connection, idle=self._is_idle)
         if self._stopping:
             self._release(self._buffer.take_all())
         elif self._may_claim:
             self._release_stale()
             self._tick()
             self._claim()
-        self._handler.tick(self._connection, idle=self._is_idle)
         self._rest()
 
     def _disconnect(self) -> None:
