@@ -149,7 +149,8 @@ def held(fresh: Database) -> Iterator[None]:
         yield
         holds = "SELECT backend_xmin FROM pg_stat_activity WHERE pid = %s"
         row = watcher.execute(holds, [holder.info.backend_pid]).fetchone()
-        assert row is not None and row[0] is not None, "the snapshot was not held to the end"
+        assert row is not None
+        assert row[0] is not None, "the snapshot was not held to the end"
 
 
 Measure = Callable[[Remote, Database, bool], Figures]

@@ -15,7 +15,7 @@ class Celery(Peer):
     needs_redis = True
     configs = {
         "default": "celery worker: a process for each core, four tasks ahead for each, acknowledged early",
-        "best": "one process of 8 threads, 64 tasks ahead, no gossip, no mingle, no events; results ignored by the task",
+        "best": "one process of 8 threads, 64 tasks ahead, no gossip, no mingle, no events",
     }
     backlog = {"default": 10_000, "best": 10_000}
 
