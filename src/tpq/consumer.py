@@ -11,13 +11,15 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 
+from tpq.agenda import Agenda
 from tpq.backoff import Exponential
 from tpq.board import Board
 from tpq.buffer import Buffer, Claimed, Item
 from tpq.crew import Crew
+from tpq.floors import Floors
 from tpq.hand import Hand
 from tpq.handler import Handler
-from tpq.pace import BATCH, Pace
+from tpq.pace import BATCH, Pace, in_turn
 from tpq.quarantine import Quarantine
 from tpq.table import QueueTable, Receipt
 from tpq.waiting import POLL_BEHIND_BELL, POLL_FIRST, POLL_GROWTH, POLL_LAST
@@ -25,11 +27,6 @@ from tpq.waiting import POLL_BEHIND_BELL, POLL_FIRST, POLL_GROWTH, POLL_LAST
 __all__ = ["Consumer"]
 
 logger = logging.getLogger("tpq.consumer")
-
-LOCKED = 0.02
-"""Seconds until a look for a due message that somebody else has locked."""
-TICK = 1.0
-"""Seconds between looks for due messages and suspects."""
 
 M = TypeVar("M", bound=Claimed)
 
@@ -73,7 +70,9 @@ class Consumer(Generic[M]):
         self._hand: Hand[M] = Hand()
         self._consumer = 0
         self._hungry, self._rung, self._is_idle = True, False, False
-        self._tick_at = self._due_at = 0.0
+        self._has_returned = False
+        self._agenda = Agenda()
+        self._floors: list[Floors] = []
         self._poll = POLL_FIRST
         self._stopping, self._deadline = False, float("inf")
 
@@ -83,7 +82,8 @@ class Consumer(Generic[M]):
         """The bell rang."""
         self._hungry = self._rung = True
         if payload != "":
-            self._tick_at = 0.0  # messages came back, or something was missed
+            self._agenda.hurry()  # messages came back, or something was missed
+            self._has_returned = True
         self._crew.wake.set()
 
     def stop(self, grace: float) -> None:
@@ -131,14 +131,24 @@ class Consumer(Generic[M]):
             return not self._hand or time.monotonic() > self._deadline
         if not self.is_settled:
             return False
-        if self._drain and self._consumer and (not self._hungry or self._left == 0):
+        if self._drain and self._consumer and (self._has_nothing_left or self._left == 0):
             return True
         return self._left == 0 and not self._board.state
+
+    @property
+    def _has_nothing_left(self) -> bool:
+        return not self._hungry and self._sweep_at == float("inf")
+
+    @property
+    def _sweep_at(self) -> float:
+        """The moment (monotonic) when a look below the floors is due; infinity: there is no reason for one."""
+        return min((floors.due_at for floors in self._floors), default=float("inf"))
 
     def _turn(self) -> None:
         if self._connection is None:
             self._connection = self._connect()
             self._tables = self._tables_on(self._connection)
+            self._floors = [Floors() for _ in self._tables]
         self._follow_consumer()
         self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
         self._settle()
@@ -166,27 +176,17 @@ class Consumer(Generic[M]):
         number = self._board.consumer
         if number != self._consumer:
             self._buffer.generation += 1
-            self._consumer, self._hungry = number, True
+            self._consumer, self._hungry, self._has_returned = number, True, True
             self._hand.trust()
             self._hand.let_go(self._buffer.take_all())
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        if self._rung and self._tick_at <= now < self._tick_at + TICK:
-            return  # who rang comes first: a look can wait for a moment
-        is_time = now >= self._tick_at
+        is_time, is_due = self._agenda.now(rung=self._rung)
         if is_time:
-            self._tick_at = now + TICK
             self._quarantine.sight(i for i, table in enumerate(self._tables) if table.has_suspects())
             self._hungry = True
-        if is_time or now >= self._due_at:
-            moved = [table.promote() for table in self._tables]
-            self._hungry |= any(moved)
-            self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        nexts = [seconds for table in self._tables if (seconds := table.next_due()) is not None]
-        self._due_at = time.monotonic() + max(min(nexts, default=TICK), LOCKED)
+        if is_time or is_due:
+            self._hungry |= self._agenda.promote(self._tables)
 
     def _settle(self) -> None:
         outbox = self._crew.outbox
@@ -212,13 +212,14 @@ class Consumer(Generic[M]):
             return
         want = self._pace.want
         room = min(BATCH, want - len(self._hand))
+        self._mind_what_returned()
         if self._left is not None:
             room = min(room, self._left)
         if not self._hungry or room <= 0 or (room < want // 2 and not self._buffer.is_empty):
             return
         found, rung, self._rung = 0, self._rung, False
-        for index in self._turns():
-            rows = self._tables[index].claim(self._consumer, room - found)
+        for index in in_turn(len(self._tables)):
+            rows = self._tables[index].claim(self._consumer, room - found, self._floors[index])
             self._hand_out(index, rows)
             found += len(rows)
             if found >= room:
@@ -227,13 +228,14 @@ class Consumer(Generic[M]):
         self._poll = POLL_FIRST if found else min(POLL_LAST, self._poll * POLL_GROWTH)
         self._is_idle = not found and not self._hand
         if rung and not found:
-            self._look_ahead()  # it rang for something that falls due later
+            self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
 
-    def _turns(self) -> list[int]:
-        """The queues in turn, so that a full one does not starve the others."""
-        indexes = list(range(len(self._tables)))
-        start = int(time.monotonic() * 1000) % len(indexes) if len(indexes) > 1 else 0
-        return indexes[start:] + indexes[:start]
+    def _mind_what_returned(self) -> None:
+        if self._has_returned:
+            self._has_returned = False
+            for floors in self._floors:
+                floors.doubt()
+        self._hungry |= self._sweep_at <= time.monotonic()
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
@@ -279,7 +281,7 @@ class Consumer(Generic[M]):
         is_free = len(self._hand) < self._threads
         if self._may_claim and self._hungry and is_free and not self._quarantine.tables:
             return None
-        if self._drain and not self._hand and not self._hungry:
+        if self._drain and not self._hand and self._has_nothing_left:
             return None
         crew.wake.wait(self._until_next_look())
         crew.wake.clear()
@@ -292,4 +294,5 @@ class Consumer(Generic[M]):
         pause = POLL_BEHIND_BELL
         if not self._bell_works() and len(self._hand) < self._threads:
             pause, self._hungry = self._poll, True
-        return max(0.001, min(pause, self._tick_at - now, self._due_at - now, self._quarantine.rest))
+        sweep_at = float("inf") if self._hungry else self._sweep_at
+        return max(0.001, min(pause, self._agenda.next_at - now, sweep_at - now, self._quarantine.rest))

@@ -5,7 +5,7 @@ Slow calls are not hoarded, quick ones never wait for a claim.
 
 import time
 
-__all__ = ["BATCH", "Pace"]
+__all__ = ["BATCH", "Pace", "in_turn"]
 
 BATCH = 500
 """Messages in one claim at most."""
@@ -38,3 +38,11 @@ class Pace:
     def want(self) -> int:
         """How many to have in hand."""
         return min(4 * BATCH, self._threads + int(self._rate * AHEAD))
+
+
+def in_turn(tables: int) -> list[int]:
+    """The numbers of tables in turn, so that a full one does not starve the others."""
+    if tables == 1:
+        return [0]
+    start = int(time.monotonic() * 1000) % tables
+    return [*range(start, tables), *range(start)]

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from tpq.floors import EVERYWHERE, Floors
 from tpq.message import Message
 from tpq.statements import compose
 
@@ -100,9 +101,13 @@ class QueueTable(Generic[Row]):
 
     # Out, by claims ---------------------------------------------------------------------------------------
 
-    def claim(self, consumer: int, count: int) -> list[Row]:
-        """Claim up to `count` messages for a consumer, in their order."""
-        return self._claimed("claim", {"consumer": consumer, "count": count})
+    def claim(self, consumer: int, count: int, floors: Floors | None = None) -> list[Row]:
+        """Claim up to `count` messages for a consumer, in their order; `floors`: where it need not look."""
+        levels = EVERYWHERE if floors is None else floors.levels(count)
+        rows = self._in_order("claim", {"consumer": consumer, "count": count, **levels._asdict()})
+        if floors is not None:
+            floors.claimed(rows)
+        return [self._row(row[2:]) for row in rows]
 
     def claim_suspect(self, consumer: int) -> list[Row]:
         """Claim one message whose last run may have ended its process."""
@@ -116,14 +121,16 @@ class QueueTable(Generic[Row]):
         """Claim up to `count` messages on a lease of their own, in their order."""
         return self._claimed("lease", {"lease": lease, "count": count}, filters)
 
-    def promote(self, count: int = 500, filters: Filters = NO_FILTERS) -> list[tuple[int, str]]:
-        """Bring due messages back; (id, new state) of each."""
+    def promote(
+        self, count: int = 500, filters: Filters = NO_FILTERS, window: timedelta | None = None
+    ) -> list[tuple[int, str]]:
+        """Bring back what fell due in the last `window`, or ever; (id, new state) of each."""
         statement = compose("promote", self.name, filters=_shape(filters))
-        return self._rows(statement, {"count": count, **_wanted(filters)})
+        return self._rows(statement, {"count": count, "window": window, **_wanted(filters)})
 
-    def next_due(self) -> float | None:
-        """Seconds until the next message falls due; None when none waits."""
-        value = self._value("next_due")
+    def next_due(self, window: timedelta | None = None) -> float | None:
+        """Seconds until the next message falls due, or minus those since it did; None when none waits."""
+        value = self._value("next_due", {"window": window})
         return None if value is None else float(value)
 
     def reclaim(
@@ -223,10 +230,15 @@ class QueueTable(Generic[Row]):
         return [self._row(row) for row in self._rows(statement, values | _wanted(filters))]
 
     def _claimed(self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS) -> list[Row]:
+        return [self._row(row[2:]) for row in self._in_order(name, values, filters)]
+
+    def _in_order(
+        self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS
+    ) -> list[tuple[Any, ...]]:
         statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
         rows = self._rows(statement, values | _wanted(filters))
-        rows.sort(key=lambda row: (-row[0], row[1]))
-        return [self._row(row[2:]) for row in rows]
+        rows.sort(key=_place)
+        return rows
 
     def _settled(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
@@ -243,6 +255,10 @@ class QueueTable(Generic[Row]):
         with self._cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
+
+
+def _place(row: tuple[Any, ...]) -> tuple[int, int]:
+    return -row[0], row[1]
 
 
 def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:

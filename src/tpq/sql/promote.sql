@@ -2,7 +2,9 @@
 -- which ends dead). Returns what moved. Numbers are drawn in the order of due_at: first due, first in line.
 WITH due AS MATERIALIZED (
     SELECT id, due_at, seq FROM {table}
-    WHERE due_at <= (SELECT clock_timestamp()) AND state IN ('waiting', 'claimed'){filters}
+    WHERE due_at <= (SELECT clock_timestamp())
+      AND due_at > (SELECT coalesce(clock_timestamp() - %(window)s::interval, '-infinity'))
+      AND state IN ('waiting', 'claimed'){filters}
     ORDER BY due_at LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), numbered AS MATERIALIZED (
     SELECT id, nextval(pg_get_serial_sequence({table_name}, 'seq')) AS seq
