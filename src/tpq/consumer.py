@@ -16,13 +16,13 @@ from tpq.backoff import Exponential
 from tpq.board import Board
 from tpq.buffer import Buffer, Claimed, Item
 from tpq.crew import Crew
-from tpq.floors import Floors
+from tpq.floors import Ground
 from tpq.hand import Hand
 from tpq.handler import Handler
 from tpq.pace import BATCH, Pace, in_turn
 from tpq.quarantine import Quarantine
 from tpq.table import QueueTable, Receipt
-from tpq.waiting import POLL_BEHIND_BELL, POLL_FIRST, POLL_GROWTH, POLL_LAST
+from tpq.waiting import ASKED, POLL_BEHIND_BELL, Nap
 
 __all__ = ["Consumer"]
 
@@ -70,10 +70,8 @@ class Consumer(Generic[M]):
         self._hand: Hand[M] = Hand()
         self._consumer = 0
         self._hungry, self._rung, self._is_idle = True, False, False
-        self._has_returned = False
-        self._agenda = Agenda()
-        self._floors: list[Floors] = []
-        self._poll = POLL_FIRST
+        self._agenda, self._ground = Agenda(), Ground()
+        self._nap = Nap()
         self._stopping, self._deadline = False, float("inf")
 
     # From other threads -----------------------------------------------------------------------------------
@@ -83,8 +81,9 @@ class Consumer(Generic[M]):
         self._hungry = self._rung = True
         if payload != "":
             self._agenda.hurry()  # messages came back, or something was missed
-            self._has_returned = True
-        self._crew.wake.set()
+            self._ground.returned()
+        if self._nap.rung() or payload != "":
+            self._crew.wake.set()
 
     def stop(self, grace: float) -> None:
         """Claim no more; give back what has not begun; end when the rest has, or after `grace` seconds."""
@@ -137,18 +136,13 @@ class Consumer(Generic[M]):
 
     @property
     def _has_nothing_left(self) -> bool:
-        return not self._hungry and self._sweep_at == float("inf")
-
-    @property
-    def _sweep_at(self) -> float:
-        """The moment (monotonic) when a look below the floors is due; infinity: there is no reason for one."""
-        return min((floors.due_at for floors in self._floors), default=float("inf"))
+        return not self._hungry and self._ground.sweep_at == float("inf")
 
     def _turn(self) -> None:
         if self._connection is None:
             self._connection = self._connect()
             self._tables = self._tables_on(self._connection)
-            self._floors = [Floors() for _ in self._tables]
+            self._ground.renew(len(self._tables))
         self._follow_consumer()
         self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
         self._settle()
@@ -176,7 +170,8 @@ class Consumer(Generic[M]):
         number = self._board.consumer
         if number != self._consumer:
             self._buffer.generation += 1
-            self._consumer, self._hungry, self._has_returned = number, True, True
+            self._consumer, self._hungry = number, True
+            self._ground.returned()
             self._hand.trust()
             self._hand.let_go(self._buffer.take_all())
 
@@ -212,30 +207,24 @@ class Consumer(Generic[M]):
             return
         want = self._pace.want
         room = min(BATCH, want - len(self._hand))
-        self._mind_what_returned()
+        self._hungry |= self._ground.is_due()
         if self._left is not None:
             room = min(room, self._left)
         if not self._hungry or room <= 0 or (room < want // 2 and not self._buffer.is_empty):
             return
         found, rung, self._rung = 0, self._rung, False
         for index in in_turn(len(self._tables)):
-            rows = self._tables[index].claim(self._consumer, room - found, self._floors[index])
+            rows = self._tables[index].claim(self._consumer, room - found, self._ground[index])
             self._hand_out(index, rows)
             found += len(rows)
             if found >= room:
                 break
         self._hungry = found >= room
-        self._poll = POLL_FIRST if found else min(POLL_LAST, self._poll * POLL_GROWTH)
+        if found:
+            self._nap.found()
         self._is_idle = not found and not self._hand
         if rung and not found:
             self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
-
-    def _mind_what_returned(self) -> None:
-        if self._has_returned:
-            self._has_returned = False
-            for floors in self._floors:
-                floors.doubt()
-        self._hungry |= self._sweep_at <= time.monotonic()
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
@@ -291,8 +280,14 @@ class Consumer(Generic[M]):
         now = time.monotonic()
         if not self._may_claim:
             return 0.05
-        pause = POLL_BEHIND_BELL
-        if not self._bell_works() and len(self._hand) < self._threads:
-            pause, self._hungry = self._poll, True
-        sweep_at = float("inf") if self._hungry else self._sweep_at
-        return max(0.001, min(pause, self._agenda.next_at - now, sweep_at - now, self._quarantine.rest))
+        pause = self._agenda.next_at - now
+        if len(self._hand) < self._threads:
+            nap = self._nap.length(works=self._bell_works(), ask=self._ask)
+            self._hungry |= nap < POLL_BEHIND_BELL
+            pause = min(pause, nap)
+        sweep_at = float("inf") if self._hungry else self._ground.sweep_at
+        return max(0.001, min(pause, sweep_at - now, self._quarantine.rest))
+
+    def _ask(self) -> bool | None:
+        answers = [table.ask(ASKED) for table in self._tables]
+        return None if None in answers else all(answers)

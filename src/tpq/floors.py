@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-__all__ = ["EVERYWHERE", "DueFloor", "Floors", "Levels"]
+__all__ = ["EVERYWHERE", "DueFloor", "Floors", "Ground", "Levels"]
 
 SHARE = 20
 """A sweep may follow after so many times what the last one took."""
@@ -120,6 +120,38 @@ class Floors:
     def due_at(self) -> float:
         """The moment (monotonic) from which on a look would be a sweep that has a reason."""
         return self._sweeps.due_at
+
+
+class Ground:
+    """The floors of all tables of one process."""
+
+    def __init__(self) -> None:
+        self._floors: list[Floors] = []
+        self._has_returned = False
+
+    def renew(self, tables: int) -> None:
+        """Forget all: nothing is known of so many tables."""
+        self._floors = [Floors() for _ in range(tables)]
+
+    def __getitem__(self, table: int) -> Floors:
+        return self._floors[table]
+
+    def returned(self) -> None:
+        """Messages may have come back to their places in the line. From any thread."""
+        self._has_returned = True
+
+    @property
+    def sweep_at(self) -> float:
+        """The moment (monotonic) when a look below the floors is due; infinity: there is no reason for one."""
+        return min((floors.due_at for floors in self._floors), default=float("inf"))
+
+    def is_due(self) -> bool:
+        """Whether it is time for a look below the floors."""
+        if self._has_returned:
+            self._has_returned = False
+            for floors in self._floors:
+                floors.doubt()
+        return self.sweep_at <= time.monotonic()
 
 
 def _levels(floors: dict[int, int]) -> Levels:

@@ -19,7 +19,7 @@ from tpq.bell import Listener
 from tpq.errors import QueueEmpty, UnknownQueue
 from tpq.message import Message, encode
 from tpq.table import QueueTable
-from tpq.waiting import Ear, polls
+from tpq.waiting import ASKED, Ear, polls
 
 __all__ = ["Pool", "Queue"]
 
@@ -167,8 +167,12 @@ class Queue:
         with self._transaction() as connection, self._table(connection) as table:
             channel = table.channel()
             listener = self._heard_by(connection.info)
-        with Ear.on(listener, channel) as ear:
+        with Ear.on(listener, channel, self._ask) as ear:
             yield ear
+
+    def _ask(self) -> bool | None:
+        with self._transaction() as connection, self._table(connection) as table:
+            return table.ask(ASKED)
 
     def _heard_by(self, server: psycopg.ConnectionInfo) -> Listener:
         dsn, password = server.dsn, server.password or None

@@ -31,6 +31,8 @@ Cursor = Callable[[], AbstractContextManager[Any]]
 
 INDEXES = ("ready", "suspect", "due", "unique")
 CONSTRAINTS = ("state",)
+RING = "CREATE TRIGGER {new} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION tpq_ring({until})"
+"""As in schema/001_install: the trigger names the sequence."""
 
 
 def install_statement(table: str, step: int, *, undo: bool = False) -> str:
@@ -43,12 +45,16 @@ def rename_statements(table: str, old: str, new: str) -> list[str]:
 
     def renamed(statement: LiteralString, key: str) -> str:
         before, after = identifier(object_name(old, key)), identifier(object_name(new, key))
-        return sql.SQL(statement).format(old=before, new=after, table=identifier(table)).as_string(None)
+        until = sql.Literal(identifier(object_name(new, "bell_until")).as_string(None))
+        names = {"old": before, "new": after, "table": identifier(table), "until": until}
+        return sql.SQL(statement).format(**names).as_string(None)
 
     return [
         *(renamed("ALTER INDEX {old} RENAME TO {new}", key) for key in INDEXES),
         *(renamed("ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}", key) for key in CONSTRAINTS),
-        renamed("ALTER TRIGGER {old} ON {table} RENAME TO {new}", "bell"),
+        renamed("ALTER SEQUENCE {old} RENAME TO {new}", "bell_until"),
+        renamed("DROP TRIGGER {old} ON {table}", "bell"),
+        renamed(RING, "bell"),
     ]
 
 

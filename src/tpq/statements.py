@@ -41,6 +41,7 @@ def compose(
     return text.format(
         table=quoted,
         table_name=sql.Literal(quoted.as_string(None)),
+        bell_until=sql.Literal(identifier(object_name(table, "bell_until")).as_string(None)),
         returning=sql.SQL(", ").join(map(_readable, returning)),
         columns=sql.SQL(", ").join(map(identifier, columns)),
         values=sql.SQL(", ").join(map(_value, columns)),
@@ -50,7 +51,7 @@ def compose(
     ).as_string(None)
 
 
-_OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell")
+_OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell", "bell_until")
 _CONFLICT = "ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead' DO NOTHING"
 
 

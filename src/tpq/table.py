@@ -214,9 +214,18 @@ class QueueTable(Generic[Row]):
         """The name of the queue's bell."""
         return str(self._value("channel"))
 
+    def ask(self, seconds: float) -> bool | None:
+        """Ask to be woken for a while. False: what was added until now may not have rung; None: it can not be asked."""
+        answer = self._value("ask", {"ms": int(seconds * 1000)})
+        return None if answer is None else bool(answer)
+
     def ring(self, why: str = "") -> None:
-        """Wake whoever waits for this queue."""
+        """Wake whoever listens to this queue."""
         self._value("ring", {"table": self.quoted, "why": why})
+
+    def ring_if_asked(self) -> None:
+        """Wake whoever has asked for it: long after messages were added, their transaction was committed."""
+        self._rows(compose("ring_if_asked", self.name), {})
 
     @property
     def quoted(self) -> str:

@@ -6,32 +6,102 @@
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from tpq.bell import Listener
 
-__all__ = ["Ear", "polls"]
+__all__ = ["ASKED", "Ask", "Ear", "Nap", "polls"]
 
 POLL_BEHIND_BELL = 1.0
 """Seconds between looks while the bell works."""
 POLL_FIRST, POLL_LAST, POLL_GROWTH = 0.01, 0.5, 1.5
 """Seconds between looks without a bell: from the first to the last, growing by a factor."""
+ASKED = 2.5
+"""Seconds for which the bell is asked for at once; it is set anew when half of them are over, at the latest."""
+LAPSE = 1.0
+"""Seconds after the time to ask again from which on it may not have rung meanwhile, whoever had asked."""
+SETTLING = 0.1
+"""Seconds of looks after the bell was switched on: for what was added before and is committed now."""
+RINGS, WITHIN = 50, 0.05
+"""So many rings within so many seconds are a nuisance to who has to wait for each other's commits: better look."""
+BUSY_POLL = 0.004
+"""Seconds between looks then."""
+
+Ask = Callable[[], bool | None]
+"""Asks for the bell. False: it did not ring until now; None: it can not be asked for."""
+
+
+class Nap:
+    """How long one waiter may sleep until its next look."""
+
+    def __init__(self) -> None:
+        self._pause = POLL_FIRST
+        self._ask_at = self._settled_at = self._quiet_at = 0.0
+        self._can_ask, self._again = True, False
+        self._rings: deque[float] = deque(maxlen=RINGS)
+
+    @property
+    def is_to_ask(self) -> bool:
+        """Whether to ask for the bell before the next sleep behind it."""
+        now = time.monotonic()
+        return now >= self._ask_at and now >= self._quiet_at
+
+    def answered(self, answer: bool | None) -> None:
+        """What was answered, as by `Ask`."""
+        now = time.monotonic()
+        has_lapsed = now > self._ask_at + LAPSE
+        self._ask_at, self._can_ask = now + POLL_BEHIND_BELL, answer is not None
+        if answer is False or has_lapsed:
+            self._again, self._settled_at, self._pause = True, now + SETTLING, POLL_FIRST
+
+    def length(self, *, works: bool, ask: Ask | None = None) -> float:
+        """Seconds until the next look, 0: at once. `works`: whether a ring would be heard; `ask` asks if need be."""
+        if works and ask is not None and self.is_to_ask:
+            self.answered(ask())
+        if self._again:
+            self._again = False
+            return 0.0
+        now = time.monotonic()
+        if now < self._quiet_at:
+            return BUSY_POLL
+        is_rung = works and self._can_ask and now >= self._settled_at
+        return POLL_BEHIND_BELL if is_rung else self._longer()
+
+    def _longer(self) -> float:
+        pause, self._pause = self._pause, min(POLL_LAST, self._pause * POLL_GROWTH)
+        return pause
+
+    def rung(self) -> bool:
+        """The bell rang; whether that is a reason to wake up."""
+        now = time.monotonic()
+        self._rings.append(now)
+        if len(self._rings) == RINGS and now - self._rings[0] < WITHIN:
+            self._quiet_at = now + SETTLING
+        return now >= self._quiet_at
+
+    def found(self) -> None:
+        """A look was not in vain."""
+        self._pause = POLL_FIRST
+        if (now := time.monotonic()) < self._quiet_at:
+            self._quiet_at = now + SETTLING  # it would ring as often again
 
 
 class Ear:
     """One waiter's place at a bell."""
 
-    def __init__(self, listener: Listener | None) -> None:
+    def __init__(self, listener: Listener | None, ask: Ask = lambda: True) -> None:
         self._listener = listener
+        self._ask = ask
         self._rung = threading.Event()
-        self._pause = POLL_FIRST
+        self._nap = Nap()
 
     @classmethod
     @contextlib.contextmanager
-    def on(cls, listener: Listener | None, channel: str) -> Iterator["Ear"]:
+    def on(cls, listener: Listener | None, channel: str, ask: Ask = lambda: True) -> Iterator["Ear"]:
         """Listen for the block; without a listener it only polls."""
-        ear = cls(listener)
+        ear = cls(listener, ask)
         if listener is None:
             yield ear
         else:
@@ -43,12 +113,8 @@ class Ear:
 
     def wait(self, timeout: float) -> None:
         """Wait for the bell or for the next look, at most `timeout` seconds."""
-        if self._listener is not None and self._listener.healthy:
-            pause = POLL_BEHIND_BELL
-        else:
-            pause = self._pause
-            self._pause = min(POLL_LAST, self._pause * POLL_GROWTH)
-        self._rung.wait(min(timeout, pause))
+        works = self._listener is not None and self._listener.healthy
+        self._rung.wait(min(timeout, self._nap.length(works=works, ask=self._ask)))
         self._rung.clear()
 
 

@@ -78,6 +78,7 @@ def test_a_rollback_takes_all_back(conn, table, door):
 def test_the_bell_rings_once(conn, connect, table, door):
     ear = connect()
     ear.execute(f"LISTEN {table.channel()}")
+    table.ask(60)
     door(table, 100)
     assert len(list(ear.notifies(timeout=0.2))) == 1
 

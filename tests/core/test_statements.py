@@ -147,6 +147,9 @@ def test_a_queue_may_have_any_name(named, conn, age):
 def test_the_bell_of_a_queue_with_any_name_rings(named, connect):
     ear = connect()
     ear.execute(f"LISTEN {named.channel()}")
+    assert (named.ask(60), named.ask(60)) == (False, True)
+    named.ring_if_asked()
+    list(ear.notifies(timeout=5, stop_after=1))
     named.put({"body": "1"})
     named.ring("by hand")
     assert [notice.payload for notice in ear.notifies(timeout=5, stop_after=2)] == ["", "by hand"]

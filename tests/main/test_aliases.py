@@ -115,7 +115,7 @@ def test_a_message_is_received_in_a_transaction_of_its_own_database(queue):
 @pytest.mark.django_db(databases=["default", "other"], transaction=True)
 def test_the_bell_of_another_database_is_heard(queue, wait_for, in_background, monkeypatch, eventually):
     monkeypatch.setattr("tpq.waiting.POLL_BEHIND_BELL", 3600.0)
-    monkeypatch.setattr("django_tpq.main.awaiting.POLL_BEHIND_BELL", 3600.0)
+    monkeypatch.setattr("tpq.waiting.POLL_BEHIND_BELL", 3600.0)
     taken = in_background(lambda: wait_for(queue))
     eventually(somebody_listens_there)
     queue.enqueue("came")

@@ -146,7 +146,7 @@ def test_areceive_says_that_a_lease_was_lost():
 @pytest.fixture
 def only_the_bell(monkeypatch):
     """Nobody polls while the bell works."""
-    monkeypatch.setattr("django_tpq.main.awaiting.POLL_BEHIND_BELL", 3600.0)
+    monkeypatch.setattr("tpq.waiting.POLL_BEHIND_BELL", 3600.0)
 
 
 @pytest.mark.usefixtures("only_the_bell")

@@ -33,7 +33,7 @@ def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     """Enqueue one call; its future."""
     manager, token, made_at = queues.manager(task.options.queue), new_token(), time.monotonic()
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
-    number = manager.table().put(dict(zip(columns, row, strict=True)), task.options.delay_duration)
+    number = manager.door().put(dict(zip(columns, row, strict=True)), task.options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
     return _futures(task, manager, [number], [token], made_at)[0]
 
@@ -46,7 +46,7 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     made_at = time.monotonic()
     manager, tokens = queues.manager(task.options.queue), new_tokens(len(given))
     columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=True)))
-    numbers = manager.table().copy(columns, rows, len(rows), task.options.delay_duration)
+    numbers = manager.door().copy(columns, rows, len(rows), task.options.delay_duration)
     return _futures(task, manager, numbers, tokens, made_at)
 
 

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from tpq.bell import Listener
-from tpq.waiting import POLL_BEHIND_BELL, POLL_FIRST, POLL_GROWTH, POLL_LAST
+from tpq.waiting import Nap
 
 __all__ = ["polls", "whole"]
 
@@ -18,14 +18,16 @@ _owed: "weakref.WeakSet[asyncio.Task[Any]]" = weakref.WeakSet()
 """Tasks that were cancelled while they took something: they got it, and their cancellation later."""
 
 
-async def polls(wait: float, listener: Listener | None, channel: str) -> AsyncGenerator[None]:
+async def polls(
+    wait: float, listener: Listener | None, channel: str, ask: Callable[[], Awaitable[bool | None]]
+) -> AsyncGenerator[None]:
     """Yield each time it is worth looking; ends when the wait is over. Close it, also after an exception."""
     _cancel_if_owed()
     yield
     if wait < 0:
         return
     deadline = time.monotonic() + wait if wait else float("inf")
-    loop, rung, pause = asyncio.get_running_loop(), asyncio.Event(), POLL_FIRST
+    loop, rung, nap = asyncio.get_running_loop(), asyncio.Event(), Nap()
 
     def ring(_payload: str | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
@@ -36,12 +38,13 @@ async def polls(wait: float, listener: Listener | None, channel: str) -> AsyncGe
     try:
         yield
         while (left := deadline - time.monotonic()) > 0:
-            healthy = listener is not None and listener.healthy
+            works = listener is not None and listener.healthy
+            if works and nap.is_to_ask:
+                nap.answered(await ask())
             with contextlib.suppress(TimeoutError):  # wait_for() of Python 3.11 would swallow a cancellation
-                async with asyncio.timeout(min(left, POLL_BEHIND_BELL if healthy else pause)):
+                async with asyncio.timeout(min(left, nap.length(works=works))):
                     await rung.wait()
             rung.clear()
-            pause = min(POLL_LAST, pause * POLL_GROWTH)
             yield
     finally:
         if listener is not None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-__all__ = ["Duration", "positive", "seconds"]
+__all__ = ["Duration", "optional", "positive", "seconds"]
 
 Duration = timedelta | float
 """A timedelta, or seconds."""
@@ -29,3 +29,8 @@ def positive(value: Duration) -> timedelta:
     if (duration := seconds(value)) <= timedelta(0):
         raise ValueError(f"a lease lasts longer than {value!r}")
     return duration
+
+
+def optional(value: Duration | None) -> timedelta | None:
+    """A delay that may be missing; None also for one that is over already."""
+    return None if value is None or seconds(value) <= timedelta(0) else seconds(value)

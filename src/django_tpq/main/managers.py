@@ -10,13 +10,14 @@ from django.db import connections, models, router, transaction
 
 from django_tpq.main import awaiting, rows
 from django_tpq.main.connections import listener
-from django_tpq.main.durations import Duration, positive, seconds
+from django_tpq.main.durations import Duration, optional, positive
 from django_tpq.main.errors import QueueEmpty
+from django_tpq.main.late import ring_after_commit
 from django_tpq.main.prepared import cursor_on
 from django_tpq.main.tables import require_new_snapshots, require_queue
-from tpq.message import State, decode, encode
+from tpq.message import State, encode
 from tpq.table import QueueTable
-from tpq.waiting import Ear, polls
+from tpq.waiting import ASKED, Ear, polls
 
 __all__ = ["QueueManager"]
 
@@ -68,7 +69,7 @@ class QueueManager(models.Manager[M]):
         if unique_key is not None:
             values["unique_key"] = unique_key
         values |= rows.values(self.model, columns, connections[self.db_for_queue])
-        return self.table().put(values, _delay(delay), unique=unique_key is not None)
+        return self.door().put(values, optional(delay), unique=unique_key is not None)
 
     def enqueue_many(
         self, bodies: Iterable[Any], *, priority: int = 0, delay: Duration | None = None, **columns: Any
@@ -79,7 +80,7 @@ class QueueManager(models.Manager[M]):
             return []
         own = rows.own_fields(self.model)
         if len(texts) < COPY_FROM and not own and not columns:
-            return self.table().put_many(texts, rows.priority(priority), _delay(delay))
+            return self.door().put_many(texts, rows.priority(priority), optional(delay))
         connection, level = connections[self.db_for_queue], rows.priority(priority)
         lines = [
             {"body": text, "priority": level, **rows.values(self.model, columns, connection)}
@@ -88,7 +89,7 @@ class QueueManager(models.Manager[M]):
         names = tuple(lines[0])
         cells = (tuple(line[name] for name in names) for line in lines)
         with connection.wrap_database_errors:  # Copy raises past Django's cursor
-            return self.table().copy(names, cells, len(lines), _delay(delay))
+            return self.door().copy(names, cells, len(lines), optional(delay))
 
     # Out, in the caller's transaction ---------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ class QueueManager(models.Manager[M]):
         """Take 1 to n messages out; their bodies in order. As `dequeue`."""
         if n < 1:
             raise ValueError(f"dequeue_many() takes at least one message, not {n}")
-        table, wanted = self.table(("body",), _body), self._filters(columns)
+        table, wanted = self.table(("body",), rows.body), self._filters(columns)
         return self._wait_for(wait, lambda: table.get(n, wanted))
 
     @contextlib.contextmanager
@@ -252,6 +253,12 @@ class QueueManager(models.Manager[M]):
         require_queue(alias, name)
         return QueueTable(name, cursor_on(connections[alias]), columns, row)
 
+    def door(self) -> QueueTable[Any]:
+        """As `table`, to add messages: should the caller's transaction be committed late, it rings once more."""
+        table: QueueTable[Any] = self.table()
+        ring_after_commit(connections[self.db_for_queue], table)
+        return table
+
     def _instances(self) -> QueueTable[M]:
         alias, name = self.db_for_queue, self.model._meta.db_table
         require_queue(alias, name)
@@ -263,10 +270,10 @@ class QueueManager(models.Manager[M]):
 
     def _ear(self) -> contextlib.AbstractContextManager[Ear]:
         require_new_snapshots(self.db_for_queue)
-        return Ear.on(listener(self.db_for_queue), self._channel())
+        return Ear.on(listener(self.db_for_queue), self.table().channel(), self._ask)
 
-    def _channel(self) -> str:
-        return self.table().channel()
+    def _ask(self) -> bool | None:
+        return self.table().ask(ASKED)
 
     def _wait_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
         for _ in polls(wait, self._ear):
@@ -275,8 +282,8 @@ class QueueManager(models.Manager[M]):
         raise self._empty()
 
     async def _await_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
-        channel = await sync_to_async(self._channel)() if wait >= 0 else ""
-        polls = awaiting.polls(wait, listener(self.db_for_queue), channel)
+        channel = await sync_to_async(lambda: self.table().channel())() if wait >= 0 else ""
+        polls = awaiting.polls(wait, listener(self.db_for_queue), channel, sync_to_async(self._ask))
         async with contextlib.aclosing(polls):
             async for _ in polls:
                 with contextlib.suppress(QueueEmpty):
@@ -289,11 +296,3 @@ class QueueManager(models.Manager[M]):
 
     def _empty(self) -> QueueEmpty:
         return QueueEmpty(f"{self.model.__name__} has no message that could be taken now")
-
-
-def _body(row: tuple[Any, ...]) -> Any:
-    return decode(row[0])
-
-
-def _delay(delay: Duration | None) -> timedelta | None:
-    return None if delay is None or seconds(delay) <= timedelta(0) else seconds(delay)

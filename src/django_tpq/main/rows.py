@@ -12,7 +12,7 @@ from psycopg import errors as pg
 
 from tpq.message import decode
 
-__all__ = ["filters", "hint_on_serialization_failure", "own_fields", "priority", "reader", "values"]
+__all__ = ["body", "filters", "hint_on_serialization_failure", "own_fields", "priority", "reader", "values"]
 
 M = TypeVar("M", bound=models.Model)
 Field: TypeAlias = "models.Field[Any, Any]"
@@ -45,6 +45,11 @@ def own_fields(model: type[models.Model]) -> list[Field]:
 @functools.cache
 def _own_fields(model: Any) -> list[Field]:
     return [f for f in model._meta.concrete_fields if f.name not in STANDARD and not f.generated]
+
+
+def body(row: tuple[Any, ...]) -> Any:
+    """The body of a row of nothing else."""
+    return decode(row[0])
 
 
 def priority(value: int) -> int:

@@ -18,17 +18,34 @@ CREATE INDEX {name_suspect} ON {table} (priority DESC, seq) WHERE state = 'ready
 CREATE INDEX {name_due} ON {table} (due_at) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX {name_unique} ON {table} (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead';
 
+-- Until when somebody wants to be woken, in milliseconds since 1970 (sql/ask.sql sets it). A sequence, because what it
+-- says is seen at once by all, and no row dies of it. Owned by a column, so that it is found whatever the table is called.
+DO $do$ BEGIN
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        CREATE UNLOGGED SEQUENCE {name_bell_until} OWNED BY {table}.state;
+    ELSE
+        CREATE SEQUENCE {name_bell_until} OWNED BY {table}.state;
+    END IF;
+    PERFORM setval({bell_until}, 1);
+END $do$;
+GRANT SELECT ON SEQUENCE {name_bell_until} TO PUBLIC;
+
 -- Shared by the queues of a schema, and made by the first: the next may be another role's, who could not replace it.
 DO $do$ BEGIN
     IF to_regprocedure('tpq_ring()') IS NULL THEN
         CREATE FUNCTION tpq_ring() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            -- Equal notifications of one transaction are sent once. The table's oid names the bell: renames do not matter.
-            PERFORM pg_notify('tpq_' || TG_RELID, '');
+            -- A NOTIFY makes commits wait for each other: nobody rings for those who are awake (docs/decisions/0017).
+            -- Where nothing is known (after a crash, or the sequence is elsewhere), the bell rings.
+            IF coalesce(pg_sequence_last_value(to_regclass(quote_ident(TG_TABLE_SCHEMA) || '.' || TG_ARGV[0]))
+                        > date_part('epoch', clock_timestamp()) * 1000, true) THEN
+                -- Equal notifications of one transaction are sent once. The table's oid names the bell.
+                PERFORM pg_notify('tpq_' || TG_RELID, '');
+            END IF;
             RETURN NULL;
         END $$;
     END IF;
 END $do$;
-CREATE TRIGGER {name_bell} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION tpq_ring();
+CREATE TRIGGER {name_bell} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION tpq_ring({bell_until});
 
 COMMENT ON CONSTRAINT {name_state} ON {table} IS 'tpq 1';
