@@ -19,6 +19,8 @@ __all__ = ["PeerFailed", "Remote"]
 
 GRACE = 15.0
 """Seconds a worker has to end after SIGTERM."""
+OURS = {"DJANGO_SETTINGS_MODULE"}
+"""What our own project puts into the environment, and would lead another's astray."""
 
 
 class PeerFailed(Exception):
@@ -42,7 +44,7 @@ class Remote:
         self._name, self._log = name, log
         self._python = python_of(name, self.peer.requires, self.peer.python)
         self.versions = versions(self._python, self.peer.requires)
-        self._environment = os.environ | {
+        self._environment = {key: value for key, value in os.environ.items() if key not in OURS} | {
             "BENCH_PLACE": json.dumps(place),
             "BENCH_MARKS": str(marks),
             "PYTHONPATH": str(ROOT),
