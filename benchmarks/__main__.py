@@ -1,78 +1,44 @@
 """`python -m benchmarks`: measure, in turn, and show the medians beside what they are held against."""
 
-import argparse
-import json
 import sys
 import tempfile
-import time
-from collections import defaultdict
 from pathlib import Path
-from statistics import median
 
+from benchmarks import contest, suite
+from benchmarks.journal import FILE, Journal
+from benchmarks.machine import head
+from benchmarks.options import Options, options
 from benchmarks.ours import Ours
+from benchmarks.peers.__main__ import load
+from benchmarks.report import summary, write
+from benchmarks.rounds import Meter, run, steps
 from benchmarks.server import database
-from benchmarks.suite import TESTS, Bar, bars
-
-Samples = dict[tuple[str, str], list[float]]
 
 
 def main() -> int:
-    """Measure; the exit code is 0 whatever the figures are."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer tasks, for daily work")
-    parser.add_argument(
-        "--tests", default=",".join(TESTS), help="numbers, with commas between (default: all)"
-    )
-    parser.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
-    options = parser.parse_args()
-    samples: Samples = defaultdict(list)
-    with database("tpq_bench") as fresh, tempfile.TemporaryDirectory() as folder:
-        ours = Ours(fresh, Path(folder))
-        for number in range(options.repeats):
-            for test in options.tests.split(","):
-                started = time.monotonic()
-                for name, value in TESTS[test](ours, options.quick).items():
-                    samples[test, name].append(value)
-                print(f"round {number + 1}, test {test}: {time.monotonic() - started:.1f} s", file=sys.stderr)
-    for (test, name), values in samples.items():
-        print(json.dumps({"test": test, "figure": name, "values": values}))
-    print(*table(samples), sep="\n")
+    """Measure and report; the exit code is 0 whatever the figures are."""
+    tests = sorted({**suite.TESTS, **contest.TESTS}, key=int)
+    asked = options(None, tests, {name: load(name).configs for name in contest.NAMES})
+    journal = Journal(asked.out / FILE if asked.out else None, resume=asked.resume)
+    if any(line["quick"] != asked.quick for line in journal.lines if line["kind"] == "head"):
+        sys.exit("the run that is there has another size: go on with --quick as it was begun")
+    try:
+        _measure(asked, journal)
+    except KeyboardInterrupt:
+        print("interrupted; --resume goes on from here" if asked.out else "interrupted", file=sys.stderr)
+        return 130
+    print(*summary(journal.lines), sep="\n")
+    if asked.out:
+        write(asked.out, journal.lines)
+        print(f"written to {asked.out}", file=sys.stderr)
     return 0
 
 
-def table(samples: Samples) -> list[str]:
-    """The figures with their bars, as Markdown."""
-    medians = {key: median(values) for key, values in samples.items()}
-    tasks = [v for (test, name), v in medians.items() if name.startswith("tasks/s, ") and "threads" in name]
-    if tasks:
-        medians["1", "tasks/s, best"] = max(tasks)
-    lines = ["| test | figure | median (range) | of | ratio | bar |", "| --- | --- | --- | --- | --- | --- |"]
-    held = {(bar.test, bar.figure): bar for bar in bars()}
-    for (test, name), value in sorted(medians.items()):
-        lines.append(_line(test, name, value, samples.get((test, name), [value]), held, medians))
-    return lines
-
-
-def _line(
-    test: str,
-    name: str,
-    value: float,
-    values: list[float],
-    held: dict[tuple[str, str], Bar],
-    medians: dict[tuple[str, str], float],
-) -> str:
-    shown = f"| {test} | {name} | {_short(value)} ({_short(min(values))} to {_short(max(values))}) |"
-    bar = held.get((test, name))
-    if bar is None or (bar.against and (test, bar.against) not in medians):
-        return f"{shown} | | |"
-    ratio = value / medians[test, bar.against] if bar.against else value
-    good = (bar.least is None or ratio >= bar.least) and (bar.most is None or ratio <= bar.most)
-    limit = f"≥ {bar.least:g}" if bar.least is not None else f"≤ {bar.most:g}"
-    return f"{shown} {bar.against} | {ratio:.2f} | {'' if good else '✗ '}{limit} |"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _measure(asked: Options, journal: Journal) -> None:
+    todo = steps(asked.repeats, asked.tests, asked.peers)
+    with database("tpq_bench") as fresh, tempfile.TemporaryDirectory() as folder:
+        journal.add(head(fresh, asked.peers, quick=asked.quick))
+        run(todo, journal, Meter(Ours(fresh, Path(folder)), quick=asked.quick))
 
 
 if __name__ == "__main__":
