@@ -1,11 +1,11 @@
-# The only door: make demo, make test, make check, make test-all.
+# The only door: make demo, make test, make check, make bench, make test-all.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench-quick test-all clean
+.PHONY: help demo test check format bench bench-quick test-all clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,22 +27,26 @@ check: $(VENV)/.check  ## formatting, lint, types, layers, spelling
 format: $(VENV)/.check  ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench-quick: $(VENV)/.test  ## ours beside bare SQL, under two minutes
-	@$(BIN)/python -m benchmarks --quick --repeats=1
+bench: $(VENV)/.bench  ## ours, bare SQL and other queues, for hours (PEERS= TESTS= REPEATS= ARGS=--resume)
+	@$(BIN)/python -m benchmarks $(if $(PEERS),--peers=$(PEERS)) $(if $(TESTS),--tests=$(TESTS)) \
+		$(if $(REPEATS),--repeats=$(REPEATS)) $(ARGS)
+
+bench-quick: $(VENV)/.bench  ## ours beside bare SQL, under two minutes
+	@$(BIN)/python -m benchmarks --quick --repeats=1 $(ARGS)
 
 test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
 	@PATH="$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[1-4]*/bin 2>/dev/null | paste -sd:):$$PATH" \
 		$(BIN)/tox --skip-missing-interpreters true $(ARGS)
 
 clean:  ## remove what the other recipes made
-	@rm -rf $(VENV) .tox .postgres-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .bench-venvs .tox .postgres-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of packages: a second run installs nothing.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
+$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.bench $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
 	@echo "setting up $(VENV) for $*"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
