@@ -1,5 +1,6 @@
 """What is done with a system from the producer's side: the same loops for every one. Standard library only."""
 
+import array
 import time
 from collections.abc import Sequence
 from statistics import quantiles
@@ -14,6 +15,8 @@ __all__ = ["WINDOW", "Backlog", "Driver", "Quantiles", "Window"]
 CHUNK = 1_000
 WARM = 20
 WINDOW = 10.0
+SLICE = 0.05
+"""Seconds of a steady load that are enqueued at once, if they are not more than a chunk."""
 LOOKED_AT = 10_000
 """Tasks among which the first is expected."""
 PATIENCE = 45.0
@@ -77,11 +80,15 @@ class Driver:
         """Forget every task."""
         self._peer.clear()
 
-    def fill(self, count: int, chunk: int = CHUNK) -> None:
+    def fill(self, count: int, chunk: int = CHUNK, by: str = "enqueue_many") -> None:
         """Make a backlog, numbered from 0."""
-        self._marks = Marks(self._file, count)
+        self._marks, enqueue = Marks(self._file, count), getattr(self._peer, by)
         for start in range(0, count, chunk):
-            self._peer.enqueue_many(range(start, min(start + chunk, count)))
+            enqueue(range(start, min(start + chunk, count)))
+
+    def first(self) -> None:
+        """Wait until a task has started."""
+        self._wait_for_first()
 
     def drained(self, limit: float) -> Backlog:
         """Wait until the backlog is settled, at most so many seconds from its first start."""
@@ -107,21 +114,26 @@ class Driver:
 
     def pick_up(self, times: int, a_second: float) -> Quantiles:
         """From before a call to the task's first line, while a worker is idle."""
+        self._warm_up()
         self._marks, asked = Marks(self._file, times + WARM), []
-        self._peer.enqueue(0)
-        self._wait_for_first()
-        for number in range(1, times + WARM):
+        for number in range(times + WARM):
             asked.append(time.monotonic_ns())
             self._peer.enqueue(number)
             time.sleep(1 / a_second)
         deadline = time.monotonic() + 10
         while not self._marks.are_complete and time.monotonic() < deadline:
             time.sleep(0.01)
-        pairs = list(zip(asked, self._marks.all()[1:], strict=True))[WARM - 1 :]
+        pairs = list(zip(asked, self._marks.all(), strict=True))[WARM:]
         # One that never came counts as the whole wait.
         return quantiles_of([((start or time.monotonic_ns()) - ask) / 1e6 for ask, start in pairs])
 
-    def round_trips(self, times: int, limit: float = 20.0) -> Quantiles:
+    def _warm_up(self) -> None:
+        """Wait until the worker is up."""
+        self._marks = Marks(self._file, 1)
+        self._peer.enqueue(0)
+        self._wait_for_first()
+
+    def round_trips(self, times: int, limit: float = 10.0) -> Quantiles:
         """From before a call to its result, one after the other; fewer of them if they take too long."""
         self._marks = Marks(self._file, times + WARM)
         trips, deadline = [], time.monotonic() + limit
@@ -137,22 +149,24 @@ class Driver:
 
     def sustain(self, seconds: float, a_second: float) -> list[Window]:
         """Enqueue at a steady rate while a worker runs; what was started in each ten seconds, and how late."""
+        self._warm_up()
         self._marks = Marks(self._file, int(seconds * a_second))
-        asked = [0] * self._marks.count
+        asked = array.array("q", bytes(8 * self._marks.count))
         began, number = time.monotonic_ns(), 0
         while number < self._marks.count:
             due = min(self._marks.count, int((time.monotonic_ns() - began) / 1e9 * a_second))
-            if due - number < min(CHUNK, self._marks.count - number):
+            if due - number < min(CHUNK, a_second * SLICE, self._marks.count - number):
                 time.sleep(0.002)
                 continue
-            asked[number:due] = [time.monotonic_ns()] * (due - number)
+            due = min(due, number + CHUNK)
+            asked[number:due] = array.array("q", [time.monotonic_ns()]) * (due - number)
             self._peer.enqueue_many(range(number, due))
             number = due
         starts = self._marks.all()
         return [_window(began, place, asked, starts) for place in range(int(seconds / WINDOW))]
 
 
-def _window(began: int, place: int, asked: list[int], starts: Sequence[int]) -> Window:
+def _window(began: int, place: int, asked: Sequence[int], starts: Sequence[int]) -> Window:
     first, last = began + int(place * WINDOW * 1e9), began + int((place + 1) * WINDOW * 1e9)
     late = [(start - ask) / 1e6 for ask, start in zip(asked, starts, strict=True) if first <= start < last]
     return Window(len(late) / WINDOW, *(quantiles_of(late) if len(late) > 1 else (0.0, 0.0)))

@@ -22,16 +22,16 @@ def family(pid: int) -> list[int]:
     return [pid] + [member for child in children(pid) for member in family(child)]
 
 
-def cpu(pid: int) -> float:
-    """Seconds of CPU a process has used, with those of children that have ended; 0 when it is gone."""
+def cpu(pid: int, *, own: bool = False) -> float:
+    """Seconds of CPU a process has used, with those of children that have ended (unless `own`); 0 when it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 13 if own else 15])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:
-    """MB that are the process's own (PSS)."""
+    """MB that a process has in memory, what it shares with others included (RSS)."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:")) / 1024

@@ -176,6 +176,8 @@ class Consumer(Generic[M]):
             self._hand.let_go(self._buffer.take_all())
 
     def _tick(self) -> None:
+        if self._nap.is_to_check:
+            self._nap.checked(is_crowded=self._tables[0].is_crowded())
         is_time, is_due = self._agenda.now(rung=self._rung)
         if is_time:
             self._quarantine.sight(i for i, table in enumerate(self._tables) if table.has_suspects())

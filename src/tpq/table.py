@@ -219,6 +219,10 @@ class QueueTable(Generic[Row]):
         answer = self._value("ask", {"ms": int(seconds * 1000)})
         return None if answer is None else bool(answer)
 
+    def is_crowded(self) -> bool:
+        """Whether somebody's commit waits for another's ring."""
+        return bool(self._value("crowded"))
+
     def ring(self, why: str = "") -> None:
         """Wake whoever listens to this queue."""
         self._value("ring", {"table": self.quoted, "why": why})

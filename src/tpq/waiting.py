@@ -24,10 +24,10 @@ LAPSE = 1.0
 """Seconds after the time to ask again from which on it may not have rung meanwhile, whoever had asked."""
 SETTLING = 0.1
 """Seconds of looks after the bell was switched on: for what was added before and is committed now."""
-RINGS, WITHIN = 50, 0.05
-"""So many rings within so many seconds are a nuisance to who has to wait for each other's commits: better look."""
+RINGS, WITHIN = 20, 0.2
+"""So many rings within so many seconds are a reason to see whether they hinder those who ring."""
 BUSY_POLL = 0.004
-"""Seconds between looks then."""
+"""Seconds between looks where they do: better look than be rung for."""
 
 Ask = Callable[[], bool | None]
 """Asks for the bell. False: it did not ring until now; None: it can not be asked for."""
@@ -38,7 +38,7 @@ class Nap:
 
     def __init__(self) -> None:
         self._pause = POLL_FIRST
-        self._ask_at = self._settled_at = self._quiet_at = 0.0
+        self._ask_at = self._settled_at = self._quiet_at = self._checked_at = 0.0
         self._can_ask, self._again = True, False
         self._rings: deque[float] = deque(maxlen=RINGS)
 
@@ -77,9 +77,19 @@ class Nap:
         """The bell rang; whether that is a reason to wake up."""
         now = time.monotonic()
         self._rings.append(now)
-        if len(self._rings) == RINGS and now - self._rings[0] < WITHIN:
-            self._quiet_at = now + SETTLING
         return now >= self._quiet_at
+
+    @property
+    def is_to_check(self) -> bool:
+        """Whether it rings so often that those who ring may have to wait for each other's commits."""
+        rings, now = self._rings, time.monotonic()
+        return len(rings) == RINGS and now - rings[0] < WITHIN <= now - self._checked_at
+
+    def checked(self, *, is_crowded: bool) -> None:
+        """Whether they do: then it is not asked for any more, as long as looks are not in vain."""
+        self._checked_at = time.monotonic()
+        if is_crowded:
+            self._quiet_at = self._checked_at + SETTLING
 
     def found(self) -> None:
         """A look was not in vain."""

@@ -1,8 +1,20 @@
 """How long a waiter may sleep. The clock is ours."""
 
+import itertools
+
 import pytest
 
-from tpq.waiting import ASKED, BUSY_POLL, POLL_BEHIND_BELL, POLL_FIRST, POLL_LAST, RINGS, SETTLING, WITHIN, Nap
+from tpq.waiting import (
+    ASKED,
+    BUSY_POLL,
+    POLL_BEHIND_BELL,
+    POLL_FIRST,
+    POLL_LAST,
+    RINGS,
+    SETTLING,
+    WITHIN,
+    Nap,
+)
 
 
 class Clock:
@@ -69,7 +81,7 @@ def test_it_asks_again_before_its_time_is_over(nap, clock):
     for _ in range(100):
         clock.now += 0.1
         nap.length(works=True, ask=lambda: asked.append(clock.now) or True)
-    gaps = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert max(gaps) < ASKED / 2
 
 
@@ -86,38 +98,56 @@ def test_who_may_not_ask_looks_often(nap, clock):
     assert POLL_FIRST <= pauses[0] < pauses[-1] <= POLL_LAST
 
 
-def test_a_bell_that_rings_all_the_time_is_not_asked_for(nap, clock):
-    settled(nap, clock)
-    woken = []
-    for _ in range(2 * RINGS):
+def often(nap, clock):
+    """Ring often enough to be a reason to see whether that hinders anybody."""
+    for _ in range(RINGS):
         clock.now += WITHIN / RINGS / 2
-        woken.append(nap.rung())
-    clock.now += POLL_BEHIND_BELL / 100
-    assert (woken[0], woken[-1]) == (True, False)
-    assert nap.length(works=True, ask=never) == BUSY_POLL
+        assert nap.rung()
+    return nap
+
+
+def crowded(nap, clock):
+    often(nap, clock).checked(is_crowded=True)
+    return nap
+
+
+def test_a_bell_that_rings_often_is_a_reason_to_look_whom_it_hinders(nap, clock):
+    settled(nap, clock)
+    assert not nap.is_to_check
+    assert often(nap, clock).is_to_check
+    nap.checked(is_crowded=False)
+    assert (nap.is_to_check, nap.rung(), nap.length(works=True, ask=never)) == (False, True, POLL_BEHIND_BELL)
+
+
+def test_one_that_hinders_nobody_is_looked_at_again_later(nap, clock):
+    often(settled(nap, clock), clock).checked(is_crowded=False)
+    clock.now += WITHIN
+    assert often(nap, clock).is_to_check
+
+
+def test_rings_now_and_then_are_no_reason(nap, clock):
+    settled(nap, clock)
+    for _ in range(10 * RINGS):
+        clock.now += WITHIN / RINGS * 2
+        assert (nap.rung(), nap.is_to_check) == (True, False)
+
+
+def test_a_bell_that_hinders_others_is_not_asked_for(nap, clock):
+    crowded(settled(nap, clock), clock)
+    clock.now += SETTLING / 2
+    assert (nap.rung(), nap.length(works=True, ask=never)) == (False, BUSY_POLL)
 
 
 def test_it_is_asked_for_again_when_nothing_comes_any_more(nap, clock):
-    settled(nap, clock)
-    for _ in range(2 * RINGS):
-        nap.rung()
-    clock.now += POLL_BEHIND_BELL - SETTLING / 2
+    crowded(settled(nap, clock), clock)
+    clock.now += POLL_BEHIND_BELL
     nap.found()  # too late to matter
     assert nap.length(works=True, ask=lambda: False) == 0.0
 
 
 def test_as_long_as_messages_come_it_goes_on_looking(nap, clock):
-    settled(nap, clock)
-    for _ in range(2 * RINGS):
-        nap.rung()
+    crowded(settled(nap, clock), clock)
     for _ in range(100):
         clock.now += SETTLING / 2
         nap.found()
         assert nap.length(works=True, ask=never) == BUSY_POLL
-
-
-def test_rings_now_and_then_wake(nap, clock):
-    settled(nap, clock)
-    for _ in range(10 * RINGS):
-        clock.now += WITHIN / RINGS * 2
-        assert nap.rung()

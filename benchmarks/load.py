@@ -1,0 +1,136 @@
+"""Ours under load: a held snapshot, many producers, a deep backlog, several processes."""
+
+import multiprocessing
+import os
+import struct
+import time
+from typing import NamedTuple
+
+import django
+
+from benchmarks.contest import held
+from benchmarks.driver import Quantiles, Window, quantiles_of
+from benchmarks.marks import Marks
+from benchmarks.ours import CHUNK, Ours
+from benchmarks.processes import children, cpu
+
+__all__ = ["Deep", "Scaled", "Steady", "bell", "deep", "scaled", "steady"]
+
+TASKS = 20_000
+CLAIM = struct.Struct("=dd")
+
+
+class Steady(NamedTuple):
+    """A steady load of some length."""
+
+    windows: list[Window]
+    claims: list[Quantiles]
+    """Milliseconds that claims took, in the first and the last ten seconds."""
+
+
+def steady(ours: Ours, seconds: float, a_second: float, threads: int) -> Steady:
+    """Enqueue and run at a steady rate while another connection holds a snapshot, all autovacuum at its defaults."""
+    ours.claims.unlink(missing_ok=True)
+    with ours.executor(threads, BENCH_CLAIMS=str(ours.claims)), held(ours.database):
+        windows = [Window(*w) for w in ours.driver.sustain(seconds, a_second)]
+    ours.peer.clear()
+    claims = list(CLAIM.iter_unpack(ours.claims.read_bytes()))
+    start = claims[0][0]
+    first = [took * 1000 for at, took in claims if at < start + 10]
+    last = [took * 1000 for at, took in claims if start + seconds - 10 <= at < start + seconds]
+    return Steady(windows, [quantiles_of(first), quantiles_of(last)])
+
+
+def bell(ours: Ours, *, producers: int = 8, executors: int = 4, seconds: float = 5.0, on: bool) -> float:
+    """Calls a second that producers commit one by one, while executors run them, with the bell or without."""
+    with ours.executor(4, executors, BENCH_LISTEN="1" if on else "0"):
+        with multiprocessing.get_context("spawn").Pool(producers) as pool:
+            pool.map(_produce, [4.0] * producers, chunksize=1)  # until all have got used to each other
+            made = pool.map(_produce, [seconds] * producers, chunksize=1)
+        while not ours.peer.is_settled():
+            time.sleep(0.01)
+    ours.peer.clear()
+    return sum(made) / seconds
+
+
+def _produce(seconds: float) -> int:
+    django.setup()
+    from benchmarks.project.tasks import note
+
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        note.delay(0)
+        count += 1
+    return count
+
+
+class Deep(NamedTuple):
+    """How the first of many tasks were worked off."""
+
+    rate: float
+    claim: Quantiles
+    """Milliseconds."""
+
+
+def deep(ours: Ours, rows: int, threads: int) -> Deep:
+    """The first 20,000 of a backlog of mixed priorities, a third of it for later; statistics from when it was empty."""
+    from benchmarks.project.tasks import note
+
+    _analyze_empty(ours)
+    marks = Marks(os.environ["BENCH_MARKS"], rows)
+    for number, start in enumerate(range(0, rows, CHUNK)):
+        kind = note.using(delay=86_400) if number % 3 == 2 else note.using(priority=number % 5)
+        kind.delay_many([(i,) for i in range(start, min(start + CHUNK, rows))])
+    with ours.database.connect() as connection:
+        connection.execute("CHECKPOINT")
+    ours.claims.unlink(missing_ok=True)
+    with ours.executor(threads, BENCH_CLAIMS=str(ours.claims)):
+        runnable = min(TASKS, rows - marks_for_later(rows))
+        while rows - marks.missing < runnable:
+            time.sleep(0.05)
+    starts = sorted(moment for moment in marks.all() if moment)[:runnable]
+    ours.peer.clear()
+    took = [took * 1000 for _, took in CLAIM.iter_unpack(ours.claims.read_bytes())]
+    return Deep(len(starts) / ((starts[-1] - starts[0]) / 1e9), quantiles_of(took[: runnable // 500]))
+
+
+def marks_for_later(rows: int) -> int:
+    """How many of so many are scheduled for later."""
+    return sum(min(CHUNK, rows - start) for start in range(2 * CHUNK, rows, 3 * CHUNK))
+
+
+def _analyze_empty(ours: Ours) -> None:
+    with ours.database.connect() as connection:
+        connection.execute("TRUNCATE tpq_call")
+        connection.execute("ALTER TABLE tpq_call SET (autovacuum_enabled = off)")
+        connection.execute("ANALYZE tpq_call")
+
+
+class Scaled(NamedTuple):
+    """How tasks that wait were worked off by several processes."""
+
+    rate: float
+    cores: float
+    """Processor cores in use by the executors' processes."""
+
+
+def scaled(ours: Ours, processes: int, seconds: float, threads: int = 32, milliseconds: int = 5) -> Scaled:
+    """A backlog of tasks that wait for something outside, by so many processes."""
+    from benchmarks.project.tasks import wait
+
+    count = int(processes * threads * seconds * 1000 / milliseconds)
+    marks = Marks(os.environ["BENCH_MARKS"], count)
+    for start in range(0, count, CHUNK):
+        wait.delay_many([(i, milliseconds / 1000) for i in range(start, min(start + CHUNK, count))])
+    ours.settle_down()
+    with ours.executor(threads, processes) as supervisor:
+        workers = children(supervisor)
+        before = sum(map(cpu, workers))
+        while not marks.are_complete:
+            time.sleep(0.01)
+        used = sum(map(cpu, workers)) - before
+    starts = sorted(marks.all())
+    ours.peer.clear()
+    # All processes are at work between a tenth and nine tenths of the tasks.
+    first, last = starts[count // 10], starts[count * 9 // 10]
+    return Scaled(0.8 * count / ((last - first) / 1e9), used / ((starts[-1] - starts[0]) / 1e9))
