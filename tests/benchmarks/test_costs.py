@@ -1,0 +1,148 @@
+"""What a task costs, counted: statements, round trips, commits and WAL do not depend on the machine's mood.
+
+The limits are what was counted when they were set, and a little more. Whoever has a reason to raise one says it in
+docs/performance.md.
+"""
+
+import time
+from collections import Counter
+
+import psycopg
+import pytest
+from django.db import connection
+
+from django_tpq.futures.executor import Executor
+from django_tpq.main.connections import connect
+from tests.testapp import tasks
+from tests.testapp.models import PlainQueue
+from tpq.board import Board
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THOUSAND = 1000
+RUN = 5 * THOUSAND
+THREADS = 4
+
+
+@pytest.fixture
+def costs(monkeypatch):
+    """Count what a function sends, and what the server does meanwhile; it is done a first time to warm up."""
+    counts = Counter()
+
+    def counted(owner, name, key):
+        method = getattr(owner, name)
+
+        def counting(*args, **kwargs):
+            counts[key] += 1
+            return method(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    def costs(function):
+        base = looking()
+        function()
+        before = server()
+        counts.clear()
+        function()
+        sent = dict(counts)
+        connection.close()  # the server hears of its commits then
+        after = server()
+        return sent | {name: after[name] - before[name] - base[name] for name in after}
+
+    counted(psycopg.Cursor, "execute", "statements")
+    counted(psycopg.Connection, "wait", "trips")
+    return costs
+
+
+def server():
+    """What the server has counted. A backend that has ended tells it within moments."""
+    time.sleep(0.3)
+    return look()
+
+
+def looking():
+    """What it costs to look, and to have closed a connection."""
+    connection.close()
+    before, after = server(), server()
+    return {name: after[name] - before[name] for name in after}
+
+
+def look():
+    query = """
+        SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint,
+               (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())
+    """
+    names = {"host", "port", "dbname", "user", "password"}
+    parameters = {k: v for k, v in connection.get_connection_params().items() if k in names}
+    with psycopg.connect(**parameters, autocommit=True) as watcher:
+        wal, commits = watcher.execute(query).fetchone()
+    return {"wal": wal, "commits": commits}
+
+
+def work():
+    """Run all calls that wait, as an executor's process does."""
+    board = Board.create(THREADS)
+    with connect("default") as own:
+        (board.consumer,) = own.execute(
+            "INSERT INTO tpq_consumer (host, pid, version, queues) VALUES ('', 0, '', '{}') RETURNING id"
+        ).fetchone()
+    board.beaten(time.monotonic() + 3600)
+    assert Executor(
+        alias="default", names=["default"], threads=THREADS, board=board, drain=True, limit=None
+    ).run()
+    board.close()
+
+
+def run(task):
+    task.delay_many([(i, 1) for i in range(RUN)])
+    work()
+
+
+LIMITS = {
+    "one call": (lambda: tasks.add.delay(1, 2), {"statements": 1, "trips": 1, "wal": 700}),
+    "1,000 calls": (
+        lambda: tasks.add.delay_many([(i, 1) for i in range(THOUSAND)]),
+        {"statements": 1, "trips": 12, "wal": 400_000},
+    ),
+    "one message": (
+        lambda: PlainQueue.objects.enqueue({"a": 1}),
+        {"statements": 1, "trips": 1, "wal": 600},
+    ),
+    "1,000 messages": (
+        lambda: PlainQueue.objects.enqueue_many([{"a": 1}] * THOUSAND),
+        {"statements": 1, "trips": 6, "wal": 320_000},
+    ),
+    "taking one": (PlainQueue.objects.dequeue, {"statements": 1, "trips": 1, "wal": 500}),
+    "taking 500": (
+        lambda: PlainQueue.objects.dequeue_many(500),
+        {"statements": 1, "trips": 1, "wal": 70_000},
+    ),
+}
+"""What is done, and what it may send and write."""
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_doors_cost_no_more_than_they_did(costs, name):
+    PlainQueue.objects.enqueue_many([{"a": 1}] * 2 * THOUSAND)
+    function, limits = LIMITS[name]
+    assert not exceeded(costs(function), limits)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "limits"),
+    [
+        (0, {"statements": 20, "trips": 30, "commits": 20, "wal": 1_000_000}),
+        (None, {"statements": 25, "trips": 60, "commits": 20, "wal": 1_450_000}),
+    ],
+    ids=["no results", "results in PostgreSQL"],
+)
+def test_a_thousand_tasks_cost_no_more_than_they_did(costs, settings, ttl, limits):
+    """Enqueued, run and settled: the bars are 50 commits and 1,200,000 bytes without the results."""
+    settings.TPQ_RESULT_STORE = "django_tpq.futures.results.DatabaseResults"
+    spent = costs(lambda: run(tasks.add.using(result_ttl=ttl)))
+    assert not exceeded({name: value * THOUSAND / RUN for name, value in spent.items()}, limits)
+
+
+def exceeded(spent, limits):
+    """What is beyond its limit: what was counted, and the limit."""
+    return {name: (spent[name], limit) for name, limit in limits.items() if spent[name] > limit}
