@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tpq import session
 
@@ -46,9 +47,8 @@ class _ByHand(Unborn):
         return session.transaction_is_open(self._number, connections[self._connection.alias].cursor)
 
 
-def unborn(alias: str) -> Unborn | None:
+def unborn(connection: BaseDatabaseWrapper) -> Unborn | None:
     """What a future knows of the caller's open transaction; None outside of one."""
-    connection = connections[alias]
     if connection.in_atomic_block:
         return Unborn(connection)
     return None if connection.get_autocommit() else _ByHand(connection)

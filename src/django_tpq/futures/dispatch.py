@@ -57,7 +57,7 @@ def _futures(
     tokens: Sequence[str],
     made_at: float,
 ) -> list[Future[Any]]:
-    queue, unborn = task.options.queue, unborn_of(manager.db_for_queue)
+    queue, unborn = task.options.queue, unborn_of(connections[manager.db_for_queue])
     futures: list[Future[Any]] = [
         Future(CallId(queue, number, token), unborn, task.name, made_at)
         for number, token in zip(numbers, tokens, strict=True)

@@ -26,10 +26,9 @@ _rung: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, dict[str, float]]" = weak
 
 
 def ring_after_commit(wrapper: BaseDatabaseWrapper, table: QueueTable[Any]) -> None:
-    """A message has been added on a connection: ring when its transaction is committed, if that is late."""
-    if wrapper.in_atomic_block:
-        ring = functools.partial(_committed, wrapper, table, time.monotonic())
-        transaction.on_commit(ring, using=wrapper.alias, robust=True)
+    """A message is added in a transaction of Django's: ring when that is committed, if it is late."""
+    ring = functools.partial(_committed, wrapper, table, time.monotonic())
+    transaction.on_commit(ring, using=wrapper.alias, robust=True)
 
 
 def _committed(wrapper: BaseDatabaseWrapper, table: QueueTable[Any], added_at: float) -> None:

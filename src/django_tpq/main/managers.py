@@ -1,14 +1,15 @@
 """`objects` of a queue model: the queue's verbs, in the caller's transaction."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import connections, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_tpq.main import awaiting, rows
+from django_tpq.main import rows
+from django_tpq.main.asynchronous import AsyncVerbs
 from django_tpq.main.connections import listener
 from django_tpq.main.durations import Duration, optional, positive
 from django_tpq.main.errors import QueueEmpty
@@ -28,7 +29,7 @@ COPY_FROM = 500
 """Messages from which COPY, with its two round trips, is faster than one INSERT."""
 
 
-class QueueManager(models.Manager[M]):
+class QueueManager(AsyncVerbs[M]):
     """The verbs of a queue.
 
     `wait` means the same everywhere: negative (the default): do not wait; 0: wait for ever; positive: at most so
@@ -68,7 +69,8 @@ class QueueManager(models.Manager[M]):
         values = {"body": encode(body), "priority": rows.priority(priority)}
         if unique_key is not None:
             values["unique_key"] = unique_key
-        values |= rows.values(self.model, columns, connections[self.db_for_queue])
+        if columns or rows.own_fields(self.model):
+            values |= rows.values(self.model, columns, connections[self.db_for_queue])
         return self.door().put(values, optional(delay), unique=unique_key is not None)
 
     def enqueue_many(
@@ -177,61 +179,6 @@ class QueueManager(models.Manager[M]):
         self.table().ring("returned")
         return moved
 
-    # Async twins ------------------------------------------------------------------------------------------
-
-    async def aenqueue(self, body: Any, **options: Any) -> int | None:
-        """As `enqueue`."""
-        return await sync_to_async(self.enqueue)(body, **options)
-
-    async def aenqueue_many(self, bodies: Iterable[Any], **options: Any) -> list[int]:
-        """As `enqueue_many`."""
-        return await sync_to_async(self.enqueue_many)(bodies, **options)
-
-    async def adequeue(self, wait: float = -1, **columns: Any) -> Any:
-        """As `dequeue`; waiting blocks no thread.
-
-        A cancellation that comes while a message is being taken does not lose it: the message is returned, and the
-        cancellation comes with the next call.
-        """
-        return (await self.adequeue_many(1, wait, **columns))[0]
-
-    async def adequeue_many(self, n: int, wait: float = -1, **columns: Any) -> list[Any]:
-        """As `dequeue_many`; waiting and cancellation as in `adequeue`."""
-        return await self._await_for(wait, lambda: self.dequeue_many(n, **columns))
-
-    @contextlib.asynccontextmanager
-    async def areceive(self, wait: float = -1, *, lease: Duration, **columns: Any) -> AsyncIterator[M]:
-        """As `receive` with a lease. Without one there is no twin: coroutines share a connection, and others
-        would run inside the transaction."""
-
-        def take() -> list[M]:
-            return [self._leased(-1, positive(lease), columns)]
-
-        message = (await self._await_for(wait, take))[0]
-        try:
-            yield message
-        except BaseException as error:
-            await sync_to_async(message._give_back)(error)  # type: ignore[attr-defined]
-            raise
-        if not message.is_settled:  # type: ignore[attr-defined]
-            await sync_to_async(message.ack)()  # type: ignore[attr-defined]
-
-    async def apeek(self, n: int = 1, **columns: Any) -> list[M]:
-        """As `peek`."""
-        return await sync_to_async(self.peek)(n, **columns)
-
-    async def acount(self, state: State | str | None = None, **columns: Any) -> int:
-        """As `count`."""
-        return await sync_to_async(self.count)(state, **columns)
-
-    async def aclear(self, **columns: Any) -> int:
-        """As `clear`."""
-        return await sync_to_async(self.clear)(**columns)
-
-    async def arequeue(self, ids: Sequence[int]) -> set[int]:
-        """As `requeue`."""
-        return await sync_to_async(self.requeue)(ids)
-
     # The engine below -------------------------------------------------------------------------------------
 
     @property
@@ -249,21 +196,28 @@ class QueueManager(models.Manager[M]):
         Raises:
             UnknownQueue: the table is missing, or was made without `queuemigrations`.
         """
-        alias, name = self.db_for_queue, self.model._meta.db_table
-        require_queue(alias, name)
-        return QueueTable(name, cursor_on(connections[alias]), columns, row)
+        return self._table_on(connections[self.db_for_queue], columns, row)
+
+    def _table_on(
+        self, wrapper: BaseDatabaseWrapper, columns: tuple[str, ...], row: Callable[[tuple[Any, ...]], T]
+    ) -> QueueTable[T]:
+        name = self.model._meta.db_table
+        require_queue(wrapper, name)
+        return QueueTable(name, cursor_on(wrapper), columns, row)
 
     def door(self) -> QueueTable[Any]:
         """As `table`, to add messages: should the caller's transaction be committed late, it rings once more."""
-        table: QueueTable[Any] = self.table()
-        ring_after_commit(connections[self.db_for_queue], table)
+        wrapper = connections[self.db_for_queue]
+        table: QueueTable[Any] = self._table_on(wrapper, ("id",), tuple)
+        if wrapper.in_atomic_block:
+            ring_after_commit(wrapper, table)
         return table
 
     def _instances(self) -> QueueTable[M]:
-        alias, name = self.db_for_queue, self.model._meta.db_table
-        require_queue(alias, name)
+        wrapper, name = connections[self.db_for_queue], self.model._meta.db_table
+        require_queue(wrapper, name)
         # Not prepared: a plan does not outlive a change of the user's own columns.
-        return QueueTable(name, connections[alias].cursor, *rows.reader(self.model, alias))
+        return QueueTable(name, wrapper.cursor, *rows.reader(self.model, wrapper.alias))
 
     def _filters(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
         return rows.filters(self.model, columns, connections[self.db_for_queue]) if columns else {}
@@ -279,15 +233,6 @@ class QueueManager(models.Manager[M]):
         for _ in polls(wait, self._ear):
             if taken := self._hinted(take):
                 return taken
-        raise self._empty()
-
-    async def _await_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
-        channel = await sync_to_async(lambda: self.table().channel())() if wait >= 0 else ""
-        polls = awaiting.polls(wait, listener(self.db_for_queue), channel, sync_to_async(self._ask))
-        async with contextlib.aclosing(polls):
-            async for _ in polls:
-                with contextlib.suppress(QueueEmpty):
-                    return await awaiting.whole(sync_to_async(take)())
         raise self._empty()
 
     def _hinted(self, take: Callable[[], T]) -> T:

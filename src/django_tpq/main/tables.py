@@ -1,6 +1,9 @@
 """A queue's table on Django's connection: is it a queue, and can one wait there."""
 
+from typing import Any
+
 from django.db import NotSupportedError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_tpq.main.connections import require_postgresql
 from tpq import schema, session
@@ -9,20 +12,19 @@ __all__ = ["require_new_snapshots", "require_queue"]
 
 HOW = "run `manage.py queuemigrations` and `manage.py migrate`"
 
-_installed: set[tuple[str, str, str]] = set()
+_installed: set[tuple[str, Any, str]] = set()
 
 
-def require_queue(alias: str, table: str) -> None:
-    """Raise unless a table can be used as a queue.
+def require_queue(connection: BaseDatabaseWrapper, table: str) -> None:
+    """Raise unless a table can be used as a queue, on a connection of Django's.
 
     Raises:
         UnknownQueue: the table is missing, or was made without `queuemigrations`.
         ImproperlyConfigured: the alias is not PostgreSQL.
     """
-    require_postgresql(alias)
-    connection = connections[alias]
-    key = (alias, str(connection.settings_dict["NAME"]), table)
+    key = (connection.alias, connection.settings_dict["NAME"], table)
     if key not in _installed:
+        require_postgresql(connection.alias)
         schema.require(table, connection.cursor, HOW)
         _installed.add(key)
 
