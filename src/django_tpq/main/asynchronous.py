@@ -81,7 +81,7 @@ class AsyncVerbs(models.Manager[M]):
 
     async def acount(self, state: State | str | None = None, **columns: Any) -> int:
         """As `count`."""
-        return await sync_to_async(self.count)(state, **columns)  # type: ignore[call-arg] - the queue's own
+        return await sync_to_async(self.count)(state, **columns)  # type: ignore[call-arg]
 
     async def aclear(self, **columns: Any) -> int:
         """As `clear`."""
