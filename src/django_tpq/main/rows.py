@@ -64,6 +64,8 @@ def values(
 ) -> dict[str, Any]:
     """The values of a new row's own columns: given ones, and Django's defaults for the rest."""
     fields = own_fields(model)
+    if not fields and not given:
+        return {}
     _known(model, given)
     instance = model(**given)
     prepared: dict[str, Any] = {}
