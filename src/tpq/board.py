@@ -22,6 +22,8 @@ CONSUMER, BEAT, TURNED, READY, WATCHED, STATE, WATCHED_TABLE, HURRY = 0, 8, 16, 
 SLOTS_AT = 256
 SLOT = struct.Struct("=qqH110s")
 SLOT_SIZE = 128
+MOMENT = struct.Struct("=d")
+NUMBER = struct.Struct("=q")
 
 
 class Board:
@@ -103,13 +105,13 @@ class Board:
 
     def end(self, slot: int) -> None:
         """Note that it has ended."""
-        struct.pack_into("=q", self._page, SLOTS_AT + slot * SLOT_SIZE, 0)
+        NUMBER.pack_into(self._page, SLOTS_AT + slot * SLOT_SIZE, 0)
 
     # Read by both -----------------------------------------------------------------------------------------
 
     def is_fresh(self) -> bool:
         """Whether the claims are surely ours still, by our own clock."""
-        return time.monotonic() - float(self._get("=d", BEAT)) < LEASE
+        return time.monotonic() - MOMENT.unpack_from(self._page, BEAT)[0] < LEASE  # type: ignore[no-any-return]
 
     @property
     def lease_ends(self) -> float:

@@ -1,9 +1,11 @@
 """What is claimed and has not begun. The claim loop fills it; the threads empty it; it can be taken back."""
 
+import functools
 import queue
 import time
-from collections.abc import Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 __all__ = ["Buffer", "Claimed", "Item"]
 
@@ -41,6 +43,10 @@ class Item(NamedTuple, Generic[M]):
     claimed_at: float
 
 
+_item: Callable[[Any], Any] = functools.partial(tuple.__new__, Item)
+"""Makes an item of a tuple, a few times faster than `Item(…)`."""
+
+
 class Buffer(Generic[M]):
     """A line of messages; putting and taking are single steps for any thread."""
 
@@ -51,9 +57,10 @@ class Buffer(Generic[M]):
 
     def put(self, table: int, messages: Sequence[M]) -> None:
         """Add messages of one table."""
-        now = time.monotonic()
-        for message in messages:
-            self._line.put(Item(table, message, self.generation, now))
+        put = self._line.put
+        fields = zip(repeat(table), messages, repeat(self.generation), repeat(time.monotonic()))
+        for item in map(_item, fields):
+            put(item)
 
     def get(self) -> Item[M] | None:
         """Wait for the next message; None: there will be no more."""

@@ -207,12 +207,13 @@ class Consumer(Generic[M]):
         self._board.watch(self._quarantine.watched)
         if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
             return
-        want = self._pace.want
-        room = min(BATCH, want - len(self._hand))
         self._hungry |= self._ground.is_due()
+        if not self._hungry or not (self._has_room or self._buffer.is_empty):
+            return
+        room = min(BATCH, self._pace.want - len(self._hand))
         if self._left is not None:
             room = min(room, self._left)
-        if not self._hungry or room <= 0 or (room < want // 2 and not self._buffer.is_empty):
+        if room <= 0:
             return
         found, rung, self._rung = 0, self._rung, False
         for index in in_turn(len(self._tables)):
@@ -227,6 +228,12 @@ class Consumer(Generic[M]):
         self._is_idle = not found and not self._hand
         if rung and not found:
             self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether so little is in hand that it is worth a claim of its own, though something waits in the buffer."""
+        want = self._pace.want
+        return want - len(self._hand) >= max(1, want // 2)
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
@@ -268,7 +275,7 @@ class Consumer(Generic[M]):
     def _rest(self) -> None:
         crew = self._crew
         if crew.outbox or self._unsettled:
-            return crew.linger()
+            return None if self._may_claim and self._hungry and self._has_room else crew.linger()
         is_free = len(self._hand) < self._threads
         if self._may_claim and self._hungry and is_free and not self._quarantine.tables:
             return None

@@ -60,7 +60,7 @@ class Crew(Generic[M]):
             else:
                 outcome = None
             outbox.append((item, outcome))
-            if len(outbox) == 1 or buffer.is_empty or len(outbox) >= FULL:
+            if (count := len(outbox)) == 1 or count == FULL or buffer.is_empty:
                 self.wake.set()
 
     def _is_ours(self, item: Item[M]) -> bool:

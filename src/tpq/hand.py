@@ -4,6 +4,8 @@ but whose answer never arrived. They belong to a consumer that lives and does no
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from tpq.buffer import Claimed, Item
@@ -15,6 +17,9 @@ LATE_CLAIM = 10.0
 """Seconds after a broken connection within which a claim that was under way on it may still be committed."""
 
 M = TypeVar("M", bound=Claimed)
+
+
+_id, _claim_no = attrgetter("id"), attrgetter("claim_no")
 
 
 class Hand(Generic[M]):
@@ -29,9 +34,9 @@ class Hand(Generic[M]):
     def __len__(self) -> int:
         return len(self._claims)
 
-    def take(self, table: int, messages: Iterable[M]) -> None:
+    def take(self, table: int, messages: Sequence[M]) -> None:
         """These were claimed."""
-        self._claims.update((table, message.id, message.claim_no) for message in messages)
+        self._claims.update(zip(repeat(table), map(_id, messages), map(_claim_no, messages), strict=False))
 
     def let_go(self, items: Iterable[Item[M]]) -> None:
         """These were settled, given back, or lost to others."""

@@ -256,9 +256,9 @@ class QueueTable(Generic[Row]):
     def _settled(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
     ) -> set[int]:
-        ids, claim_nos = [r[0] for r in receipts], [r[1] for r in receipts]
-        rows = self._rows(compose(name, self.name), {"ids": ids, "claim_nos": claim_nos, **values})
-        return {row[0] for row in rows}
+        ids, claim_nos = _array([r[0] for r in receipts]), _array([r[1] for r in receipts])
+        given = {"ids": ids, "claim_nos": claim_nos, **values}
+        return {row[0] for row in self._rows(compose(name, self.name), given)}
 
     def _value(self, name: str, values: Mapping[str, Any] = NO_FILTERS, filters: Filters = NO_FILTERS) -> Any:
         statement = compose(name, self.name, filters=_shape(filters))
@@ -268,6 +268,11 @@ class QueueTable(Generic[Row]):
         with self._cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Numbers as PostgreSQL reads an array: a driver would look at the type of each."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _place(row: tuple[Any, ...]) -> tuple[int, int]:

@@ -37,7 +37,10 @@ class Tally:
             count = self._counts[name] = _Count(started)
         count.total += 1
         count.failures += failed
-        count.first, count.last = min(count.first, started), max(count.last, started)
+        if started > count.last:
+            count.last = started
+        elif started < count.first:
+            count.first = started
 
     @property
     def is_due(self) -> bool:

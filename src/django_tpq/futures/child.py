@@ -31,6 +31,9 @@ FAILED = 1
 CUT_SHORT = 75
 """Exit code: the grace time was over with calls still running; they are no suspects."""
 
+GIVE_WAY = 0.001
+"""Seconds after which a thread that computes gives way: the claim loop needs a turn after each answer of the server."""
+
 
 def run_child(
     *,
@@ -52,6 +55,7 @@ def run_child(
     """
     wake = _catch_signals()
     autodiscover_modules("tasks")
+    sys.setswitchinterval(GIVE_WAY)
     board = Board(board_file, threads)
     executor = Executor(alias=alias, names=queues, threads=threads, board=board, drain=drain, limit=limit)
     settled: list[bool] = []

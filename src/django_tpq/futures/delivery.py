@@ -74,43 +74,24 @@ class Delivery:
 
     def _apply(self, ended: Sequence[Ended], *, again: bool) -> Collection[int]:
         """Apply outcomes; the places of those whose receipt held."""
-        groups: dict[str, dict[int, int]] = {}
-        for place, e in enumerate(ended):
-            group = groups.setdefault(e.table.name, {})
-            known = group.setdefault(e.call.id, place)
-            if known != place and ended[known].call.claim_no < e.call.claim_no:
-                group[e.call.id] = place  # of two claims of one row only the later can hold
         held: list[int] = []
-        for _, places in sorted(groups.items()):
-            latest = [
-                ended[place] for _, place in sorted(places.items())
-            ]  # two that settle lock in one order
+        for _, group in sorted(_by_table(ended).items()):
+            places = _latest(ended, group)
+            latest = [ended[place] for place in places.values()]
             ids = self._apply_to(latest[0].table, latest, again=again)
             held += places.values() if len(ids) == len(places) else [places[number] for number in ids]
-        return held if len(held) == len(ended) and len(groups) == 1 else set(held)
+        return range(len(ended)) if len(held) == len(ended) else set(held)
 
     def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[int]:
         """Apply outcomes to one table; the ids of those whose receipt held."""
-        acks, burials, retries = [], [], []
-        for e in ended:
-            receipt = e.call.id, e.call.claim_no
-            match e.outcome:
-                case Success():
-                    acks.append(receipt)
-                case Failure(text=text) | Refused(text=text):
-                    burials.append((receipt, text))
-                case Postponed(delay=delay, text=text):
-                    retries.append((receipt, delay, text))
-        ids: set[int] = set()
-        if acks:
-            ids |= table.ack(acks)
-        if burials:
-            ids |= table.bury([r for r, _ in burials], [text for _, text in burials], _keep())
-        if retries:
-            receipts, delays, texts = zip(*retries, strict=True)
-            ids |= table.retry(receipts, delays, texts, counts=False)
+        acks = [e.call[:2] for e in ended if isinstance(e.outcome, Success)]
+        ids = table.ack(acks) if acks else set()
+        if len(acks) < len(ended):
+            ids |= self._give_back(table, [e for e in ended if not isinstance(e.outcome, Success)])
+        if len(ids) == len(ended):
+            return ids
         stale = [e for e in ended if e.call.id not in ids]
-        if stale and again:
+        if again:
             # An earlier try may have been committed although its answer was lost: those rows are gone or dead.
             states = table.states([e.call.id for e in stale])
             ids |= {e.call.id for e in stale if states.get(e.call.id, ("dead",))[0] == "dead"}
@@ -119,6 +100,18 @@ class Delivery:
             logger.warning(
                 "call %s of %s was lost to another: its outcome is dropped", e.call.id, e.call.task
             )
+        return ids
+
+    def _give_back(self, table: Table, ended: Sequence[Ended]) -> set[int]:
+        """Bury what failed, and postpone what can not be run here; the ids of those whose receipt held."""
+        buried = [(e.receipt, e.outcome.text) for e in ended if isinstance(e.outcome, Failure | Refused)]
+        later = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Postponed)]
+        ids: set[int] = set()
+        if buried:
+            ids |= table.bury([receipt for receipt, _ in buried], [text for _, text in buried], _keep())
+        if later:
+            delays, texts = [outcome.delay for _, outcome in later], [outcome.text for _, outcome in later]
+            ids |= table.retry([receipt for receipt, _ in later], delays, texts, counts=False)
         return ids
 
     def _after(self, held: Iterable[Ended]) -> None:
@@ -132,6 +125,20 @@ class Delivery:
                 task_finished.send_robust(sender=type(self), task=e.call.task, call=call, failed=failed)
 
 
+def _by_table(ended: Sequence[Ended]) -> dict[str, list[int]]:
+    """The places of what has ended, by the name of its table."""
+    groups: dict[str, list[int]] = {}
+    for place, e in enumerate(ended):
+        groups.setdefault(e.table.name, []).append(place)
+    return groups
+
+
+def _latest(ended: Sequence[Ended], places: Iterable[int]) -> dict[int, int]:
+    """The places by the ids of their calls, in order: two that settle lock alike. Of two claims of a row the later."""
+    in_order = sorted((ended[place].call[:2], place) for place in places)
+    return {number: place for (number, _), place in in_order}
+
+
 @contextlib.contextmanager
 def _at_once(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction in two trips: to the answer of the fence, and from there to the commit."""
@@ -143,8 +150,7 @@ def _results(ended: Sequence[Ended]) -> dict[int, Result]:
     """The results that are wanted, by their places."""
     results = {}
     for place, e in enumerate(ended):
-        record = None if isinstance(e.outcome, Postponed) else e.outcome.record
-        if record is not None and (ttl := time_to_live(e.call)):
+        if (record := e.outcome.record) is not None and (ttl := time_to_live(e.call)):
             results[place] = Result(e.call.token, record, ttl)
     return results
 

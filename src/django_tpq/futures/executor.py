@@ -5,7 +5,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -50,7 +50,7 @@ def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[st
 
 
 def _claimed(queue: str, row: tuple[Any, ...]) -> Claimed:
-    return Claimed._make((*row, queue))
+    return tuple.__new__(Claimed, (*row, queue))  # as Claimed._make, in half the time
 
 
 class Executor:
@@ -151,7 +151,7 @@ class Executor:
         again: bool,
     ) -> None:
         """Apply what came out."""
-        batch = self._without_wrong_keys([Ended(*e) for e in ended], connection)
+        batch = self._without_wrong_keys(list(map(_ended, ended)), connection)
         if batch:
             self._delivery.settle(connection, batch, again=again)
 
@@ -206,6 +206,9 @@ class Executor:
         )
         self._consumer.pause(reason)
         self._let_go_of_refused(connection)
+
+
+_ended: Callable[[Any], Ended] = functools.partial(tuple.__new__, Ended)
 
 
 @functools.cache

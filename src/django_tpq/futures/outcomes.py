@@ -1,13 +1,12 @@
-"""The value that a run ends with. `delivery` applies it."""
+"""The value that a run ends with. `delivery` applies it. A frozen dataclass would take a microsecond to make."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 __all__ = ["Failure", "Outcome", "Postponed", "Refused", "Success"]
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """It returned."""
 
     record: bytes | None
@@ -16,8 +15,7 @@ class Success:
     """When (monotonic)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """It raised, or could not be run at all."""
 
     record: bytes
@@ -26,16 +24,15 @@ class Failure:
     started: float
 
 
-@dataclass(frozen=True, slots=True)
-class Postponed:
+class Postponed(NamedTuple):
     """It can not be run here now; somebody may later. It counts as nothing."""
 
     delay: timedelta
     text: str
+    record: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Its signature is wrong: nothing of it was read."""
 
     record: bytes

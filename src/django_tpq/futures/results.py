@@ -116,7 +116,12 @@ def ttl_of(options: TaskOptions, headers: Mapping[str, Any] | None) -> timedelta
     ttl = headers["result_ttl"] if headers and "result_ttl" in headers else options.result_ttl
     if ttl is None:
         ttl = settings.RESULT_TTL
-    return ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)
+    return ttl if isinstance(ttl, timedelta) else _seconds(ttl)
+
+
+@functools.lru_cache(maxsize=256)
+def _seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
 
 
 @functools.cache

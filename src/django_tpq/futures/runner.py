@@ -70,7 +70,9 @@ class Runner:
             running.reset(context)
 
     def _returned(self, task: Registered, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
-        if inspect.iscoroutine(value):  # not whatever can be awaited: a task may return a future
+        if value is not None and inspect.iscoroutine(
+            value
+        ):  # not whatever can be awaited: a task may return a future
             value = async_to_sync(_awaited)(value)
         if not ttl_of(task.options, call.headers):
             return Success(None, started)
