@@ -7,7 +7,7 @@ from typing import Any
 from tpq.floors import DueFloor
 from tpq.table import QueueTable
 
-__all__ = ["Agenda"]
+__all__ = ["Agenda", "ask"]
 
 LOCKED = 0.02
 """Seconds until a look for a due message that somebody else has locked."""
@@ -15,8 +15,13 @@ TICK = 1.0
 """Seconds between looks whatever is known."""
 AT_ONCE = 500
 """Messages promoted in one look."""
-
 Tables = Sequence[QueueTable[Any]]
+
+
+def ask(tables: Tables, seconds: float) -> bool | None:
+    """Ask for the bells of all. False: one of them did not ring until now; None: one can not be asked for."""
+    answers = [table.ask(seconds) for table in tables]
+    return None if None in answers else all(answers)
 
 
 class Agenda:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 
-from tpq.agenda import Agenda
+from tpq.agenda import Agenda, ask
 from tpq.backoff import Exponential
 from tpq.board import Board
 from tpq.buffer import Buffer, Claimed, Item
@@ -291,12 +291,8 @@ class Consumer(Generic[M]):
             return 0.05
         pause = self._agenda.next_at - now
         if len(self._hand) < self._threads:
-            nap = self._nap.length(works=self._bell_works(), ask=self._ask)
+            nap = self._nap.length(works=self._bell_works(), ask=lambda: ask(self._tables, ASKED))
             self._hungry |= nap < POLL_BEHIND_BELL
             pause = min(pause, nap)
         sweep_at = float("inf") if self._hungry else self._ground.sweep_at
         return max(0.001, min(pause, sweep_at - now, self._quarantine.rest))
-
-    def _ask(self) -> bool | None:
-        answers = [table.ask(ASKED) for table in self._tables]
-        return None if None in answers else all(answers)

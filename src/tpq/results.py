@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from tpq.arrays import binaries, texts
 from tpq.statements import compose
 
 __all__ = ["CHANNEL", "PREFIX", "Result", "ResultTable", "ring"]
@@ -36,14 +37,14 @@ class ResultTable:
 
     def put(self, results: Sequence[Result]) -> None:
         """Keep results."""
-        tokens, records, ttls = (
-            [r.token for r in results],
-            [r.record for r in results],
-            [r.ttl for r in results],
-        )
+        by_ttl: dict[timedelta, list[Result]] = {}
+        for result in results:
+            by_ttl.setdefault(result.ttl, []).append(result)
         with self._cursor() as cursor:
-            values = {"tokens": tokens, "records": records, "ttls": ttls}
-            cursor.execute(compose("results/put", self.name), values)
+            for ttl, alike in by_ttl.items():
+                tokens, records = texts([r.token for r in alike]), binaries([r.record for r in alike])
+                values = {"tokens": tokens, "records": records, "ttl": ttl}
+                cursor.execute(compose("results/put", self.name), values)
 
     def get(self, tokens: Sequence[str]) -> dict[str, bytes]:
         """The results that are there, by token."""

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from tpq.arrays import numbers
 from tpq.floors import EVERYWHERE, Floors
 from tpq.message import Message
 from tpq.statements import compose
@@ -256,7 +257,7 @@ class QueueTable(Generic[Row]):
     def _settled(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
     ) -> set[int]:
-        ids, claim_nos = _array([r[0] for r in receipts]), _array([r[1] for r in receipts])
+        ids, claim_nos = numbers([r[0] for r in receipts]), numbers([r[1] for r in receipts])
         given = {"ids": ids, "claim_nos": claim_nos, **values}
         return {row[0] for row in self._rows(compose(name, self.name), given)}
 
@@ -268,11 +269,6 @@ class QueueTable(Generic[Row]):
         with self._cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
-
-
-def _array(numbers: Iterable[int]) -> str:
-    """Numbers as PostgreSQL reads an array: a driver would look at the type of each."""
-    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _place(row: tuple[Any, ...]) -> tuple[int, int]:

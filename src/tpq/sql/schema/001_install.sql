@@ -48,4 +48,7 @@ DO $do$ BEGIN
 END $do$;
 CREATE TRIGGER {name_bell} AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION tpq_ring({bell_until});
 
+-- Rows that are gone are what work leaves behind: clear up early and without pauses.
+ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+
 COMMENT ON CONSTRAINT {name_state} ON {table} IS 'tpq 1';
