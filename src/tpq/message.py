@@ -16,6 +16,8 @@ from typing import Any, Self
 
 __all__ = ["MAX_DEPTH", "Message", "State", "decode", "encode", "storable"]
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_READER = json.JSONDecoder()
 MAX_SIZE = 2**28 - 1
 """How long a body's JSON may be; `jsonb` keeps no more in one string or array."""
 MAX_DEPTH = 500
@@ -86,7 +88,7 @@ def encode(body: Any) -> str:
     """
     _check_structure(body)
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _WRITER.encode(body)
         text.isascii() or text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise _located(body, error) from None
@@ -102,7 +104,7 @@ def encode(body: Any) -> str:
 
 def decode(value: Any) -> Any:
     """Read what the database gave for a JSON column: text, or what a driver has decoded already."""
-    return json.loads(value) if isinstance(value, str) else value
+    return _READER.raw_decode(value)[0] if isinstance(value, str) else value
 
 
 def storable(text: str) -> str:

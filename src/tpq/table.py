@@ -7,6 +7,7 @@ manager that executes", so the same statements run on both, in whatever transact
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tpq.arrays import numbers
@@ -81,13 +82,14 @@ class QueueTable(Generic[Row]):
         """Add `count` rows of these columns by COPY; the ids in their order."""
         with self._cursor() as cursor:
             cursor.execute(compose("reserve", self.name), {"count": count, "delay": delay or None})
-            reserved = sorted(cursor.fetchall())
+            reserved, due_at = cursor.fetchone()
+            ids = sorted(map(int, reserved.split(","))) if reserved else []
             ours = ("id", "due_at", "state") if delay else ("id",)
             statement = compose("copy", self.name, columns=(*ours, *columns))
             with cursor.copy(statement.replace("%%", "%")) as copy:  # it is run without values
-                for (number, due_at), row in zip(reserved, rows, strict=True):
+                for number, row in zip(ids, rows, strict=True):
                     copy.write_row((number, due_at, "waiting", *row) if delay else (number, *row))
-        return [number for number, _ in reserved]
+        return ids
 
     # Out, in the caller's transaction ---------------------------------------------------------------------
 
@@ -251,7 +253,9 @@ class QueueTable(Generic[Row]):
     ) -> list[tuple[Any, ...]]:
         statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
         rows = self._rows(statement, values | _wanted(filters))
-        rows.sort(key=_place)
+        rows.sort(key=_seq)
+        if len(set(map(_priority, rows))) > 1:
+            rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
         return rows
 
     def _settled(
@@ -271,8 +275,8 @@ class QueueTable(Generic[Row]):
             return list(cursor.fetchall())
 
 
-def _place(row: tuple[Any, ...]) -> tuple[int, int]:
-    return -row[0], row[1]
+_priority, _seq = itemgetter(0), itemgetter(1)
+"""Of what a claim returns."""
 
 
 def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:

@@ -139,7 +139,7 @@ class QueueManager(AsyncVerbs[M]):
         table, wanted = self._instances(), self._filters(columns)
         for _ in polls(wait, self._ear):
             with transaction.atomic(using=self.db_for_queue):
-                for message in self._hinted(lambda: table.get(1, wanted)):
+                for message in rows.hinted(lambda: table.get(1, wanted)):
                     message._is_taken = True  # type: ignore[attr-defined]
                     yield message
                     return
@@ -231,13 +231,9 @@ class QueueManager(AsyncVerbs[M]):
 
     def _wait_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
         for _ in polls(wait, self._ear):
-            if taken := self._hinted(take):
+            if taken := rows.hinted(take):
                 return taken
         raise self._empty()
-
-    def _hinted(self, take: Callable[[], T]) -> T:
-        with rows.hint_on_serialization_failure():
-            return take()
 
     def _empty(self) -> QueueEmpty:
         return QueueEmpty(f"{self.model.__name__} has no message that could be taken now")

@@ -1,8 +1,7 @@
 """Between a queue model's fields and the columns of its table: values in, conditions, instances out."""
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from django.db import OperationalError, models
@@ -12,9 +11,10 @@ from psycopg import errors as pg
 
 from tpq.message import decode
 
-__all__ = ["body", "filters", "hint_on_serialization_failure", "own_fields", "priority", "reader", "values"]
+__all__ = ["body", "filters", "hinted", "own_fields", "priority", "reader", "values"]
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 Field: TypeAlias = "models.Field[Any, Any]"
 
 STANDARD = frozenset(
@@ -118,11 +118,10 @@ def reader(model: type[M], alias: str) -> tuple[tuple[str, ...], Callable[[tuple
     return tuple(map(_column, fields)), instance
 
 
-@contextlib.contextmanager
-def hint_on_serialization_failure() -> Iterator[None]:
-    """Say what a serialisation error means here."""
+def hinted(take: Callable[[], T]) -> T:
+    """Take messages; a serialisation error says what it means here."""
     try:
-        yield
+        return take()
     except OperationalError as error:
         if isinstance(error.__cause__, pg.SerializationFailure):
             error.add_note(
