@@ -7,7 +7,7 @@ WITH due AS MATERIALIZED (
       AND state IN ('waiting', 'claimed'){filters}
     ORDER BY due_at LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), numbered AS MATERIALIZED (
-    SELECT id, nextval(pg_get_serial_sequence({table_name}, 'seq')) AS seq
+    SELECT id, nextval((SELECT pg_get_serial_sequence({table_name}, 'seq')::regclass)) AS seq
     FROM (SELECT id FROM due ORDER BY due_at, seq) AS in_order
 )
 UPDATE {table} AS message
