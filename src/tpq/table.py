@@ -152,11 +152,11 @@ class QueueTable(Generic[Row]):
 
     def ack(self, receipts: Sequence[tuple[int, int]]) -> set[int]:
         """Finish messages."""
-        return self._settled("ack", receipts)
+        return self._settled_alike("ack", receipts)
 
     def release(self, receipts: Sequence[tuple[int, int]]) -> set[int]:
         """Give messages back that never ran."""
-        return self._settled("release", receipts)
+        return self._settled_alike("release", receipts)
 
     def release_rest(self, consumer: int, ids: Sequence[int]) -> set[int]:
         """Give back what a consumer holds beside these; the ids."""
@@ -183,7 +183,7 @@ class QueueTable(Generic[Row]):
 
     def extend(self, receipts: Sequence[tuple[int, int]], lease: timedelta) -> set[int]:
         """Make leases last from now on."""
-        return self._settled("extend", receipts, {"lease": lease})
+        return self._settled_alike("extend", receipts, {"lease": lease})
 
     # Dead letters, counts, the bell -----------------------------------------------------------------------
 
@@ -257,6 +257,19 @@ class QueueTable(Generic[Row]):
         if len(set(map(_priority, rows))) > 1:
             rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
         return rows
+
+    def _settled_alike(
+        self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
+    ) -> set[int]:
+        """One statement for each claim number: nearly all messages are claimed once."""
+        groups: dict[int, list[int]] = {}
+        for number, claim_no in receipts:
+            groups.setdefault(claim_no, []).append(number)
+        held: set[int] = set()
+        for claim_no, ids in groups.items():
+            given = {"ids": numbers(ids), "claim_no": claim_no, **values}
+            held.update(row[0] for row in self._rows(compose(name, self.name), given))
+        return held
 
     def _settled(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS

@@ -21,9 +21,9 @@ STATEMENTS = {
     "suspects": {},
     "next_due": {"window": None},
     "purge": {"count": 3},
-    "ack": {"ids": [70, 71], "claim_nos": [0, 0]},
-    "release": {"ids": [70, 71], "claim_nos": [0, 0]},
-    "extend": {"ids": [70, 71], "claim_nos": [0, 0], "lease": "1 minute"},
+    "ack": {"ids": [70, 71], "claim_no": 0},
+    "release": {"ids": [70, 71], "claim_no": 0},
+    "extend": {"ids": [70, 71], "claim_no": 0, "lease": "1 minute"},
     "bury": {"ids": [70, 71], "claim_nos": [0, 0], "errors": ["", ""], "keep": None},
     "retry": {"ids": [70], "claim_nos": [0], "delays": ["1 minute"], "errors": [""], "counts": 1},
 }

@@ -61,7 +61,7 @@ class Delivery:
         """Apply outcomes in one transaction; what follows from them goes out after its commit."""
         results = _results(ended)
         transactional = bool(results) and self._store.transactional
-        several = transactional or len({(e.table.name, type(e.outcome)) for e in ended}) > 1
+        several = transactional or len({(e.table.name, type(e.outcome), e.call.claim_no) for e in ended}) > 1
         with _at_once(connection) if several else contextlib.nullcontext():
             held = self._apply(ended, again=again)
             kept = [result for place, result in results.items() if place in held]
