@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.projects",
     "tests.fixtures.caches",
     "tests.fixtures.server",
+    "tests.fixtures.consumer",
 ]

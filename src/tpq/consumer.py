@@ -144,7 +144,8 @@ class Consumer(Generic[M]):
             self._tables = self._tables_on(self._connection)
             self._ground.renew(len(self._tables))
         self._follow_consumer()
-        self._hungry |= bool(self._consumer) and self._hand.recall(self._consumer, self._tables)
+        if self._consumer and self._hand.recall(self._consumer, self._tables):
+            self._hungry = True
         self._settle()
         # Before the next claim: what was just settled is to be counted even if the next call kills the process.
         self._handler.tick(self._connection, idle=self._is_idle)
@@ -182,8 +183,8 @@ class Consumer(Generic[M]):
         if is_time:
             self._quarantine.sight(i for i, table in enumerate(self._tables) if table.has_suspects())
             self._hungry = True
-        if is_time or is_due:
-            self._hungry |= self._agenda.promote(self._tables)
+        if (is_time or is_due) and self._agenda.promote(self._tables):
+            self._hungry = True
 
     def _settle(self) -> None:
         outbox = self._crew.outbox
@@ -207,7 +208,8 @@ class Consumer(Generic[M]):
         self._board.watch(self._quarantine.watched)
         if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
             return
-        self._hungry |= self._ground.is_due()
+        if self._ground.is_due():
+            self._hungry = True
         if not self._hungry or not (self._has_room or self._buffer.is_empty):
             return
         room = min(BATCH, self._pace.want - len(self._hand))
@@ -215,14 +217,15 @@ class Consumer(Generic[M]):
             room = min(room, self._left)
         if room <= 0:
             return
-        found, rung, self._rung = 0, self._rung, False
+        # From here on it is only set, whatever it was: the bell may ring meanwhile, in its own thread.
+        found, rung, self._rung, self._hungry = 0, self._rung, False, False
         for index in in_turn(len(self._tables)):
             rows = self._tables[index].claim(self._consumer, room - found, self._ground[index])
             self._hand_out(index, rows)
             found += len(rows)
             if found >= room:
+                self._hungry = True
                 break
-        self._hungry = found >= room
         if found:
             self._nap.found()
         self._is_idle = not found and not self._hand
@@ -292,7 +295,8 @@ class Consumer(Generic[M]):
         pause = self._agenda.next_at - now
         if len(self._hand) < self._threads:
             nap = self._nap.length(works=self._bell_works(), ask=lambda: ask(self._tables, ASKED))
-            self._hungry |= nap < POLL_BEHIND_BELL
+            if nap < POLL_BEHIND_BELL:
+                self._hungry = True
             pause = min(pause, nap)
         sweep_at = float("inf") if self._hungry else self._ground.sweep_at
         return max(0.001, min(pause, sweep_at - now, self._quarantine.rest))
