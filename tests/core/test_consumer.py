@@ -1,11 +1,16 @@
 """The claim loop of one process."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 
+from tpq import schema
 from tpq.message import encode
 from tpq.table import QueueTable
+
+NEVER = 3600.0
 
 
 class Busy:
@@ -74,3 +79,41 @@ def test_a_bell_that_rings_during_a_look_for_what_is_due_is_not_forgotten(
 
 def ran(loop):
     assert loop.bodies == ["first", "late"]
+
+
+# Draining -------------------------------------------------------------------------------------------------
+
+
+def test_a_drain_does_not_end_before_what_lies_below_the_floors_is_run(
+    connect, put, table_on, consume, sweep_every, rises
+):
+    sweep_every(NEVER)
+    other, go = connect(), threading.Event()
+    with other.transaction():
+        table_on(other).put_many(['"late 0"', '"late 1"'], 0, None)
+        put("last")
+        loop = consume(drain=True, run=lambda body: body != "last" or go.wait(20))
+        rises(loop)
+    go.set()
+    loop.thread.join(20)
+    assert (sorted(loop.bodies), loop.thread.is_alive()) == (["last", "late 0", "late 1"], False)
+
+
+@pytest.fixture
+def second_queue(conn, table_name):
+    """The name of one more queue."""
+    name = f"{table_name}_second"
+    schema.create(name, conn.cursor)
+    yield name
+    schema.drop(name, conn.cursor)
+
+
+def test_a_drain_of_two_queues_ends_though_they_are_swept_at_different_times(
+    table, second_queue, consume, sweep_every, monkeypatch
+):
+    sweep_every(1.5)
+    monkeypatch.setattr("tpq.consumer.in_turn", range)
+    table.put_many(["0", "1", "2"], 0, None)
+    loop = consume(table.name, second_queue, drain=True, threads=1, run=lambda _: time.sleep(0.3))
+    loop.thread.join(6)
+    assert (loop.bodies, loop.thread.is_alive()) == ([0, 1, 2], False)
