@@ -99,13 +99,29 @@ class Floors:
 
     def claimed(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """What was found: rows that begin with priority and place, in order."""
-        self._sweeps.end(found_all=len(rows) < self._count)
+        found_all = len(rows) < self._count
+        self._sweeps.end(found_all=found_all)
         now = time.monotonic()
         if rows:
             self._recent.append((now, {row[0]: row[1] for row in rows}))
+            if not found_all:
+                self._come_down(rows)
         while self._recent and self._recent[0][0] < now - LAG:
             for priority, place in self._recent.popleft()[1].items():
                 self._raise(priority, place)
+
+    def _come_down(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """There may be more behind the last row: go on from there, if it lies below the floor.
+
+        Else a COPY that drew its places early would be left to the sweeps, a few of its rows in each: 20,000 took
+        minutes, not seconds.
+        """
+        priority, last = rows[-1][:2]
+        if self._floors.get(priority, -1) > last:
+            self._floors[priority] = next(row[1] for row in rows if row[0] == priority) - 1
+        for _, places in self._recent:
+            if places.get(priority, -1) > last:
+                del places[priority]
 
     def _raise(self, priority: int, place: int) -> None:
         self._floors[priority] = max(place, self._floors.pop(priority, -1))

@@ -1,9 +1,12 @@
-"""A listener, and somebody who listens."""
+"""A listener, and somebody who listens; a clock for floors."""
+
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from tests.core.ears import Ear
+from tpq import floors
 from tpq.bell import Listener
 
 
@@ -47,3 +50,11 @@ def backends(conn, name):
         return [row[0] for row in conn.execute(query, [name])]
 
     return backends
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of floors: it stands still until its `now` is moved."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(floors, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
