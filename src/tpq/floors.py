@@ -198,8 +198,11 @@ class DueFloor:
 
     def window(self) -> timedelta | None:
         """How far back to look; None: everywhere."""
-        is_sweep, self._began = self._sweeps.begin(), time.monotonic()
-        if is_sweep or self._all_until == float("-inf"):
+        if self._sweeps.begin():
+            # Everywhere until a look has found all: it brings back 500, and thousands may have been committed late.
+            self._all_until = float("-inf")
+        self._began = time.monotonic()
+        if self._all_until == float("-inf"):
             return None
         return timedelta(seconds=self._began - self._all_until) + self.SLACK
 

@@ -6,12 +6,14 @@ reason, and none sooner than so many seconds after the last.
 
 import contextlib
 import time
+from datetime import timedelta
 
 import pytest
 
 from tpq.message import encode
 from tpq.table import Receipt
 
+HOUR = timedelta(hours=1)
 NEVER = 3600.0
 EVERY = 0.4
 """Seconds between sweeps, where there are some."""
@@ -233,3 +235,36 @@ def test_two_consumers_run_each_message_once_whatever_is_committed_late(
             have_run([body], *loops)
     each_once(late(2) + fed.bodies, *loops)
     assert all(loop.bodies for loop in loops)
+
+
+# What falls due -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def put_overdue(conn, connect, table_on, table):
+    """Commit messages that fell due an hour ago."""
+
+    def put_overdue(bodies):
+        other = connect()
+        with other.transaction():
+            put_all(table_on(other), bodies, HOUR)
+            other.execute(
+                f"UPDATE {table.name} SET due_at = due_at - interval '2 hours' WHERE state = 'waiting'"
+            )
+
+    return put_overdue
+
+
+@pytest.mark.parametrize("count", [1, 200])
+def test_what_fell_due_before_it_was_committed_is_run_soon(
+    conn, put, consume, sweep_every, rises, put_overdue, each_once, have_run, monkeypatch, count
+):
+    monkeypatch.setattr("tpq.agenda.TICK", 0.2)
+    monkeypatch.setattr("tpq.agenda.AT_ONCE", 10)
+    sweep_every(EVERY)
+    put("first")
+    loop = consume(bell_works=True)
+    rises(loop)
+    put_overdue(late(count))
+    have_run(late(count), loop)
+    each_once(["first", *late(count)], loop)
