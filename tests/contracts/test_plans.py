@@ -5,8 +5,12 @@ import json
 import pytest
 from psycopg import sql
 
+from django_tpq.main.connections import connect
+from tests.testapp.models import PlainQueue
 from tpq import schema
+from tpq.floors import EVERYWHERE, _levels
 from tpq.statements import compose
+from tpq.table import QueueTable
 
 ROWS = 100_000
 
@@ -64,11 +68,11 @@ def full(request, session_conn):
     schema.drop(name, session_conn.cursor)
 
 
-def explained(connection, name, table):
+def explained(connection, name, table, values=None):
     statement = compose(name, table, returning=("id", "body"))
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {statement}"
     with connection.transaction(force_rollback=True):
-        row = connection.execute(explain, STATEMENTS[name]).fetchone()
+        row = connection.execute(explain, STATEMENTS[name] if values is None else values).fetchone()
     assert row is not None
     plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
     return list(parts(plan[0]["Plan"]))
@@ -84,3 +88,47 @@ def test_no_hot_statement_walks_over_the_table(session_conn, full, name):
 def test_no_hot_statement_looks_at_rows_in_vain(session_conn, full, name):
     thrown = [part.get("Rows Removed by Filter", 0) for part in explained(session_conn, name, full)]
     assert max(thrown) <= SMALL
+
+
+LEVELS = {
+    "everywhere": EVERYWHERE,
+    "one floor": _levels({0: ROWS // 2}),
+    "a floor behind all": _levels({0: 10 * ROWS}),
+    "floors around": _levels({9: 0, 5: ROWS, -5: 0}),
+    "all floors": _levels(dict.fromkeys(range(-4, 4), ROWS)),
+}
+
+
+@pytest.mark.parametrize("levels", LEVELS.values(), ids=LEVELS)
+def test_a_claim_above_floors_finds_few_rows_by_an_index_and_in_its_order(session_conn, full, levels):
+    found = explained(session_conn, "claim", full, {"count": 3, "consumer": 1, **levels._asdict()})
+    assert not {"Seq Scan", "Sort"} & {part["Node Type"] for part in found}
+    assert max(part["Actual Rows"] * part["Actual Loops"] for part in found) <= 50
+    assert max(part.get("Rows Removed by Filter", 0) for part in found) <= 50
+
+
+@pytest.fixture
+def own(transactional_db):
+    """A connection of the kind that executors have."""
+    with connect("default") as connection:
+        yield connection
+
+
+def test_what_was_planned_for_an_empty_queue_finds_few_rows_of_a_full_one(own):
+    table = QueueTable.of_messages(PlainQueue._meta.db_table, own.cursor)
+    for _ in range(12):
+        look_at(table)
+    table.put_many(["1"] * 5000, 0, None)
+    with own.transaction():
+        look_at(table)
+        walked = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = %s"
+        assert own.execute(walked, [table.name]).fetchone() == (0,)
+
+
+def look_at(table):
+    """What an executor does again and again."""
+    messages = table.claim(1, 3)
+    table.ack([(message.id, message.claim_no) for message in messages])
+    table.promote()
+    table.next_due()
+    table.has_suspects()

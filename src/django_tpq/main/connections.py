@@ -36,6 +36,9 @@ def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     if is_direct(connection):
         connection.prepare_threshold = 0
+        # A plan that was made once and kept is one for an empty queue, as a rule, and walks over a full one: 500 of
+        # 100,000 messages were claimed in 300 ms instead of 10. Planning each time costs 0.1 to 0.2 ms.
+        connection.execute("SET plan_cache_mode = force_custom_plan", prepare=False)
     if role := wrapper.settings_dict["OPTIONS"].get("assume_role"):
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
     return connection
