@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from tpq import schema
+from tpq.floors import EVERYWHERE, _levels
 from tpq.results import ResultTable
 from tpq.table import QueueTable, Receipt
 
@@ -211,3 +212,96 @@ def test_purging_results_takes_as_many_as_asked(session_conn):
         session_conn.execute(fill, [-HOUR, 201, 300])
         assert ResultTable(name, session_conn.cursor).purge(ASKED) == ASKED
         assert session_conn.execute(f"SELECT count(*) FROM {name}").fetchone() == (300 - ASKED,)
+
+
+# Claims above floors --------------------------------------------------------------------------------------
+
+OF_FIVE = "state = 'ready', priority = id % 5"
+"""A hundred messages at the places from 201 to 300, of the priorities from 0 to 4."""
+
+FLOORS = {
+    "none": {},
+    "from one level into a range": {4: 290, 2: 230},
+    "over levels without any": {4: 300, 3: 300, 2: 295, 1: 300, 0: 0},
+    "ranges around levels without any": {9: 0, -5: 0},
+    "a range of one between two": {4: 300, 2: 0},
+    "in the last range": {4: 300, 3: 300, 2: 300},
+    "fewer than asked": {4: 300, 3: 300, 2: 300, 1: 291, 0: 300},
+    "as many as are known": dict.fromkeys(range(-2, 5), 300) | {100: 0},
+}
+"""The highest places that were claimed, by priority."""
+
+each_floors = pytest.mark.parametrize("places", FLOORS.values(), ids=FLOORS)
+
+
+class Still:
+    """Floors that stay where they are."""
+
+    def __init__(self, places):
+        self._levels = _levels(places) if places else EVERYWHERE
+
+    def levels(self, _count):
+        return self._levels
+
+    def claimed(self, rows):
+        assert sorted(rows, key=lambda row: (-row[0], row[1])) == rows
+
+
+def first_above(places):
+    """The first three above these floors, in their order."""
+    above = [place for place in range(201, 301) if place > places.get(place % 5, -1)]
+    return sorted(above, key=lambda place: (-(place % 5), place))[:ASKED]
+
+
+def ids(messages):
+    return [message.id for message in messages]
+
+
+@pytest.fixture
+def other(connect):
+    """Somebody else's connection."""
+    return connect()
+
+
+@each_floors
+def test_a_claim_above_floors_takes_the_first_and_locks_no_others_however_it_is_planned(
+    stale, session_conn, other, places
+):
+    table, expected = stale(OF_FIVE), first_above(places)
+    for switched in ways():
+        with session_conn.transaction(force_rollback=True):
+            session_conn.execute("SET LOCAL jit = off")
+            for name in switched:
+                session_conn.execute(f"SET LOCAL {name} = off")
+            assert ids(table.claim(1, ASKED, Still(places))) == expected
+            assert sorted([*expected, *free(table, other)]) == list(range(201, 301))
+
+
+def free(table, other):
+    """What somebody else could claim now."""
+    query = sql.SQL("SELECT id FROM {} WHERE state = 'ready' FOR UPDATE SKIP LOCKED")
+    with other.transaction(force_rollback=True):
+        return [row[0] for row in other.execute(query.format(sql.Identifier(table.name)))]
+
+
+@each_floors
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_a_claim_above_floors_takes_the_first_when_it_is_prepared(
+    stale, session_conn, places, mode, monkeypatch
+):
+    monkeypatch.setattr(session_conn, "prepare_threshold", 0)
+    table = stale(OF_FIVE)
+    for _ in range(3):
+        with session_conn.transaction(force_rollback=True):
+            session_conn.execute(f"SET LOCAL plan_cache_mode = {mode}")
+            assert ids(table.claim(1, ASKED, Still(places))) == first_above(places)
+
+
+@each_floors
+def test_what_one_claim_above_floors_leaves_the_next_one_takes(stale, other, places):
+    table = stale(OF_FIVE)
+    second = QueueTable.of_messages(table.name, other.cursor)
+    with other.transaction():
+        mine = ids(second.claim(1, ASKED, Still(places)))
+        others = ids(table.claim(2, 100))
+    assert (sorted(mine + others), mine) == (list(range(201, 301)), first_above(places))
