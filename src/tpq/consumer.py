@@ -210,7 +210,7 @@ class Consumer(Generic[M]):
             return
         if self._ground.is_due():
             self._hungry = True
-        if not self._hungry or not (self._has_room or self._buffer.is_empty):
+        if not self._hungry or not (self._pace.has_room(len(self._hand)) or self._buffer.is_empty):
             return
         room = min(BATCH, self._pace.want - len(self._hand))
         if self._left is not None:
@@ -232,13 +232,8 @@ class Consumer(Generic[M]):
         if rung and not found:
             self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
         if self._drain and self._is_idle and not self._has_nothing_left:
-            self._hungry = self._has_returned = True  # sweep all at once: in turn, doubts never end
-
-    @property
-    def _has_room(self) -> bool:
-        """Whether so little is in hand that it is worth a claim of its own, though something waits in the buffer."""
-        want = self._pace.want
-        return want - len(self._hand) >= max(1, want // 2)
+            self._ground.returned()  # sweep all at once: in turn, doubts never end
+            self._hungry = True
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
@@ -280,7 +275,8 @@ class Consumer(Generic[M]):
     def _rest(self) -> None:
         crew = self._crew
         if crew.outbox or self._unsettled:
-            return None if self._may_claim and self._hungry and self._has_room else crew.linger()
+            is_behind = self._may_claim and self._hungry and self._pace.has_room(len(self._hand))
+            return None if is_behind else crew.linger()
         is_free = len(self._hand) < self._threads
         if self._may_claim and self._hungry and is_free and not self._quarantine.tables:
             return None

@@ -39,6 +39,11 @@ class Pace:
         """How many to have in hand."""
         return min(4 * BATCH, self._threads + int(self._rate * AHEAD))
 
+    def has_room(self, in_hand: int) -> bool:
+        """Whether so few are in hand that it is worth a claim of its own, though some of them wait in the buffer."""
+        want = self.want
+        return want - in_hand >= max(1, want // 2)
+
 
 def in_turn(tables: int) -> list[int]:
     """The numbers of tables in turn, so that a full one does not starve the others."""

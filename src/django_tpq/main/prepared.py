@@ -5,11 +5,12 @@ can do. Where Django has to see the statement (DEBUG, `execute_wrapper`), or a p
 used all the same.
 """
 
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,6 +19,9 @@ from psycopg.rows import tuple_row
 from tpq.pooling import is_direct
 
 __all__ = ["cursor_on"]
+
+KEPT = 10.0
+"""Seconds that a plan is kept."""
 
 _direct: "weakref.WeakKeyDictionary[psycopg.Connection[Any], bool]" = weakref.WeakKeyDictionary()
 
@@ -39,6 +43,14 @@ def _is_watched(wrapper: BaseDatabaseWrapper) -> bool:
     return not known
 
 
+class _Cursor(psycopg.Cursor[Any]):
+    """Plans a statement anew after a while: one that was made at an empty queue would walk over a full one."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """As psycopg's."""
+        return super().execute(f"{query}\n-- {time.monotonic() // KEPT:.0f}", params, **options)
+
+
 class _PreparedCursor:
     """psycopg's own cursor for a block, with Django's errors and Django's care for broken transactions."""
 
@@ -52,7 +64,7 @@ class _PreparedCursor:
         self._wrapper.validate_no_broken_transaction()
         connection = self._wrapper.connection
         self._threshold, connection.prepare_threshold = connection.prepare_threshold, 0
-        self._cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+        self._cursor = _Cursor(connection, row_factory=tuple_row)
         return self._cursor
 
     def __exit__(
