@@ -1,6 +1,8 @@
 """Celery on Redis, with its results in Redis."""
 
 import os
+import signal
+import subprocess
 from collections.abc import Sequence
 
 from benchmarks.peers.peer import Peer
@@ -9,15 +11,15 @@ __all__ = ["Celery"]
 
 
 class Celery(Peer):
-    """https://docs.celeryq.dev/en/stable/userguide/optimizing.html"""
+    """https://docs.celeryq.dev/en/stable/userguide/workers.html"""
 
-    requires = ("celery[redis]==5.7.0",)
+    requires = ("celery[redis]==5.7.0", "hiredis==3.5.0")
     needs_redis = True
     configs = {
         "default": "celery worker: a process for each core, four tasks ahead for each, acknowledged early",
-        "best": "one process of 8 threads, 64 tasks ahead, no gossip, no mingle, no events",
+        "best": "a worker for each core that runs tasks itself (solo), 64 ahead, no gossip, mingle, heartbeats",
     }
-    backlog = {"default": 10_000, "best": 10_000}
+    backlog = {"default": 10_000, "best": 30_000}
 
     def set_up(self) -> None:
         pass
@@ -32,7 +34,7 @@ class Celery(Peer):
         self._tasks.nothing.delay(number)
 
     def enqueue_many(self, numbers: Sequence[int]) -> None:
-        with self._tasks.app.producer_or_acquire() as producer:
+        with self._tasks.app.producer_or_acquire() as producer, producer.batch():
             for number in numbers:
                 self._tasks.nothing.apply_async((number,), producer=producer)
 
@@ -47,7 +49,11 @@ class Celery(Peer):
 
     def work(self) -> None:
         command = ["celery", "-A", "benchmarks.peers.declared.celery_tasks", "worker", "-l", "warning"]
-        if self.config == "best":
-            command += ["--pool=threads", "--concurrency=8", "--prefetch-multiplier=8"]
-            command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        os.execvp(command[0], command)
+        if self.config == "default":
+            os.execvp(command[0], command)
+        command += ["--pool=solo", "--prefetch-multiplier=64"]
+        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        workers = [subprocess.Popen([*command, "-n", f"{core}@%h"]) for core in range(os.cpu_count() or 1)]
+        signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
+        for worker in workers:
+            worker.wait()

@@ -1,0 +1,28 @@
+"""The settings of the project of Django Q2."""
+
+from benchmarks.peers.declared.django_tasks_db_q2 import databases, is_best
+
+SECRET_KEY = "bench"
+USE_TZ = True
+INSTALLED_APPS = ["django_q"]
+DATABASES = databases()
+Q_CLUSTER = {
+    "name": "DjangORM",
+    "workers": 4,
+    "timeout": 90,
+    "retry": 120,
+    "queue_limit": 50,
+    "bulk": 10,
+    "orm": "default",
+}
+if is_best():
+    Q_CLUSTER |= {
+        "workers": 1,
+        "queue_limit": 500,
+        "bulk": 100,
+        "poll": 0.01,
+        "save_limit": -1,
+        "recycle": 100_000,
+        "scheduler": False,
+        "log_level": "WARNING",
+    }
