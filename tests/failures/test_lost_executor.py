@@ -17,7 +17,8 @@ def test_its_calls_run_again_within_fifteen_seconds_and_before_all_that_is_behin
     first = executor("-t", "8")
     futures = waiters.call(8)
     waiters.have_begun(8)
-    tasks.write.delay_many([(str(waiters.notes), "behind")] * BEHIND)
+    # Slow enough that they are not all done before the dead executor is missed.
+    tasks.write.delay_many([(str(waiters.notes), "behind", 0.005)] * BEHIND)
     first.kill()
     killed = time.monotonic()
     second = executor("-t", "16")

@@ -15,10 +15,11 @@ from django_tpq.futures import current_call, task
 
 
 @task
-def write(path: str, text: str) -> None:
-    """Append a line to a file."""
+def write(path: str, text: str, seconds: float = 0.0) -> None:
+    """Append a line to a file, then sleep."""
     with open(path, "a") as file:
         file.write(f"{text}\n")
+    time.sleep(seconds)
 
 
 @task
