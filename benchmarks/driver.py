@@ -7,7 +7,7 @@ from statistics import quantiles
 from typing import NamedTuple
 
 from benchmarks.marks import Marks
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import Producer
 from benchmarks.timing import rate
 
 __all__ = ["WINDOW", "Backlog", "Driver", "Quantiles", "Window"]
@@ -57,7 +57,7 @@ class Driver:
         marks: the file for start times.
     """
 
-    def __init__(self, peer: Peer, marks: str) -> None:
+    def __init__(self, peer: Producer, marks: str) -> None:
         self._peer, self._file = peer, marks
         self._marks = Marks(marks, 1)
         peer.open()

@@ -1,9 +1,11 @@
 """Ours under load: a held snapshot, many producers, a deep backlog, several processes."""
 
+import contextlib
 import multiprocessing
 import os
 import struct
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import django
@@ -74,9 +76,13 @@ class Deep(NamedTuple):
 
 def deep(ours: Ours, rows: int, threads: int) -> Deep:
     """The first 20,000 of a backlog of mixed priorities, a third of it for later; statistics from when it was empty."""
+    with _stale_statistics(ours):
+        return _first_of(ours, rows, threads)
+
+
+def _first_of(ours: Ours, rows: int, threads: int) -> Deep:
     from benchmarks.project.tasks import note
 
-    _analyze_empty(ours)
     marks = Marks(os.environ["BENCH_MARKS"], rows)
     for number, start in enumerate(range(0, rows, CHUNK)):
         kind = note.using(delay=86_400) if number % 3 == 2 else note.using(priority=number % 5)
@@ -85,7 +91,7 @@ def deep(ours: Ours, rows: int, threads: int) -> Deep:
         connection.execute("CHECKPOINT")
     ours.claims.unlink(missing_ok=True)
     with ours.executor(threads, BENCH_CLAIMS=str(ours.claims)):
-        runnable = min(TASKS, rows - marks_for_later(rows))
+        runnable = min(TASKS, rows - _for_later(rows))
         while rows - marks.missing < runnable:
             time.sleep(0.05)
     starts = sorted(moment for moment in marks.all() if moment)[:runnable]
@@ -94,16 +100,22 @@ def deep(ours: Ours, rows: int, threads: int) -> Deep:
     return Deep(len(starts) / ((starts[-1] - starts[0]) / 1e9), quantiles_of(took[: runnable // 500]))
 
 
-def marks_for_later(rows: int) -> int:
+def _for_later(rows: int) -> int:
     """How many of so many are scheduled for later."""
     return sum(min(CHUNK, rows - start) for start in range(2 * CHUNK, rows, 3 * CHUNK))
 
 
-def _analyze_empty(ours: Ours) -> None:
+@contextlib.contextmanager
+def _stale_statistics(ours: Ours) -> Iterator[None]:
+    """What the planner knows is from when the queue was empty, for the block."""
     with ours.database.connect() as connection:
         connection.execute("TRUNCATE tpq_call")
         connection.execute("ALTER TABLE tpq_call SET (autovacuum_enabled = off)")
         connection.execute("ANALYZE tpq_call")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER TABLE tpq_call RESET (autovacuum_enabled)")
 
 
 class Scaled(NamedTuple):

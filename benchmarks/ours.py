@@ -14,7 +14,7 @@ import django
 from django.core.management import call_command
 
 from benchmarks.driver import Backlog, Driver
-from benchmarks.peers.peer import Peer, Place
+from benchmarks.peers.peer import Place, Producer
 from benchmarks.processes import children, cpu, memory
 from benchmarks.server import Database
 
@@ -24,11 +24,8 @@ CHUNK = 10_000
 LIMIT = 120.0
 
 
-class Tpq(Peer):
-    """What the harness asks of any system, of ours."""
-
-    requires = ()
-    configs: dict[str, str] = {}
+class Tpq(Producer):
+    """Our producer; `Ours.executor` is the worker."""
 
     def set_up(self) -> None:
         call_command("migrate", verbosity=0)
@@ -63,9 +60,6 @@ class Tpq(Peer):
         with connection.cursor() as cursor:
             cursor.execute(statement)
             return bool(cursor.description and cursor.fetchone()[0])
-
-    def work(self) -> None:
-        raise NotImplementedError("the suite starts it: Ours.executor")
 
 
 class Drained(NamedTuple):

@@ -20,9 +20,11 @@ class DjangoQ2(Peer):
     backlog = {"default": 2_000, "best": 15_000}
 
     def _start(self) -> None:
-        from benchmarks.peers.declared.django_tasks_db_q2 import start
+        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.peers.declared.django_q2_settings"
+        os.environ["BENCH_CONFIG"] = self.config
+        import django
 
-        start("django_q2_settings", self.config)
+        django.setup()
 
     def set_up(self) -> None:
         self._start()

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from benchmarks.marks import Marks
 
-__all__ = ["Peer", "Place", "note"]
+__all__ = ["NoResults", "Peer", "Place", "Producer", "note"]
 
 
 class Place(NamedTuple):
@@ -22,23 +22,17 @@ class Place(NamedTuple):
     """A fresh Redis, as a URL; empty: the system has not asked for one."""
 
 
-class Peer(ABC):
-    """A system in one of its configurations: the producer's side and the worker's.
+class NoResults(Exception):
+    """A system has no documented way to give a task's result to who has enqueued it; the report says so."""
+
+
+class Producer(ABC):
+    """The side of a system that enqueues.
 
     Args:
         place: where it is measured.
-        config: one of `configs`.
+        config: one of its configurations.
     """
-
-    requires: ClassVar[tuple[str, ...]]
-    """What pip installs, pinned."""
-    python: ClassVar[tuple[int, int]] = (3, 11)
-    """The oldest Python it runs on."""
-    needs_redis: ClassVar[bool] = False
-    configs: ClassVar[dict[str, str]]
-    """Its configurations, `default` and `best`, each with a sentence what it is and where its documents say so."""
-    backlog: ClassVar[dict[str, int]] = {}
-    """Tasks in the backlog, by configuration, where 100,000 would take many minutes to enqueue."""
 
     def __init__(self, place: Place, config: str) -> None:
         self.place = place
@@ -46,7 +40,7 @@ class Peer(ABC):
 
     @abstractmethod
     def set_up(self) -> None:
-        """Make its tables in the fresh database. Once; `open` and `work` follow in other processes."""
+        """Make its tables in the fresh database. Once; `open` and the worker follow, also in other processes."""
 
     @abstractmethod
     def open(self) -> None:
@@ -61,8 +55,12 @@ class Peer(ABC):
         """The same for many, in the fastest way its documents give; a loop in one transaction if there is none."""
 
     def ask(self, number: int) -> int:
-        """Enqueue a task that returns its number, and wait for its result, in the documented way."""
-        raise NotImplementedError("it gives no results to who has enqueued")
+        """Enqueue a task that returns its number, and wait for its result, in the documented way.
+
+        Raises:
+            NoResults: there is none.
+        """
+        raise NoResults("it gives no results to who has enqueued")
 
     @abstractmethod
     def is_settled(self) -> bool:
@@ -72,12 +70,26 @@ class Peer(ABC):
     def clear(self) -> None:
         """Forget every task, waiting or done, while no worker runs."""
 
+
+class Peer(Producer):
+    """Another system in one of its configurations: how it is installed, its producer, and its worker."""
+
+    requires: ClassVar[tuple[str, ...]]
+    """What pip installs, pinned."""
+    python: ClassVar[tuple[int, int]] = (3, 11)
+    """The oldest Python it runs on."""
+    needs_redis: ClassVar[bool] = False
+    configs: ClassVar[dict[str, str]]
+    """Its configurations, `default` and `best`, each with a sentence what it is and where its documents say so."""
+    backlog: ClassVar[dict[str, int]] = {}
+    """Tasks in the backlog, by configuration, where 100,000 would take many minutes to enqueue."""
+
     @abstractmethod
     def work(self) -> None:
         """Be a worker, in this process, until SIGTERM. `os.execvp` of its own command is the usual way.
 
-        The default configuration is what its documents start first; the best is *one* worker process with the
-        concurrency, batches and intervals that they recommend for many small tasks.
+        The default configuration is what its documents start first; the best is what they recommend for many small
+        tasks: one worker process, or one for each core where its own are made so.
         """
 
 

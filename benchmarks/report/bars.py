@@ -23,7 +23,7 @@ class Rival(NamedTuple):
     theirs: str
     """The name of the figure among the others'."""
     systems: tuple[str, ...]
-    """None: every one on PostgreSQL, of which the best counts."""
+    """Empty: every one on PostgreSQL, of which the best counts."""
     least: float | None
     most: float | None = None
 

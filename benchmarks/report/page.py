@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from benchmarks.contest import LIMIT
 from benchmarks.journal import Line
 from benchmarks.report import bars, failures, setting
 from benchmarks.report.figures import NOTHING, best_threads, number, samples, spread
@@ -13,16 +14,16 @@ __all__ = ["systems", "text"]
 METHOD = """\
 One PostgreSQL for all, on the machine that everything else runs on, too. In each round each test is run with
 django-tpq and then with every other system in each of its configurations, so that they are measured within the same
-minutes; {rounds}. Each system has a virtual environment and a database (or a Redis) of its own, `best` is *one*
-worker process as its documents recommend it for many small tasks, `default` what they start first. PostgreSQL waits
+minutes; {rounds}. Each system has a virtual environment and a database (or a Redis) of its own, `best` is
+what its documents recommend for many small tasks, `default` what they start first (both are below). PostgreSQL waits
 for its disk at each commit; Redis, as it comes, does not. What is shown is the median, with the range in brackets.
 The figures are in [figures.jsonl](figures.jsonl).
 
 - **drained**: tasks a second from a backlog of no-op tasks that note their start in shared memory, from the first
-  start to the last that is settled, for 15 seconds at most. *ours, times* is what django-tpq does beside it.
+  start to the last that is settled, for {limit:g} seconds at most. *ours, times* is what django-tpq does beside it.
 - **of bare**: beside the bare statements that claim 100 rows and delete them by their ids on one client, measured
-  right before. **CPU s**: of all processes of the worker, per 1,000 tasks, with the start of the others' and of our
-  supervisor. **WAL** bytes and **commits**: as PostgreSQL counts them, a task.
+  right before. **CPU s**: of all processes of the worker, per 1,000 tasks, from the first start on. **WAL** bytes and
+  **commits**: as PostgreSQL counts them, a task.
 - **one by one**, **in bulk**: tasks enqueued a second, each committed alone, or 1,000 in one go.
 - **pick-up**: ms from before the call to the task's first line, 20 calls a second, an idle worker.
 - **round trip**: ms from before the call to its result, one after the other.
@@ -66,7 +67,11 @@ def text(lines: Sequence[Line], rows: Sequence[Row], plots: Sequence[str]) -> st
     rounds = max((line["round"] for line in lines if "round" in line), default=0)
     parts = [
         ["# Benchmarks", "", *setting.told(lines)],
-        ["## Method", "", METHOD.format(rounds="one round" if rounds == 1 else f"{rounds} rounds").rstrip()],
+        [
+            "## Method",
+            "",
+            METHOD.format(rounds="one round" if rounds == 1 else f"{rounds} rounds", limit=LIMIT).rstrip(),
+        ],
         ["## Systems", "", *systems(rows), *_images(plots)],
         _section("## What failed", failures.listed(lines)),
         ["## Configurations", "", *_configurations(lines, rows)],

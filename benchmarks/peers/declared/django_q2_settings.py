@@ -1,11 +1,15 @@
 """The settings of the project of Django Q2."""
 
-from benchmarks.peers.declared.django_tasks_db_q2 import databases, is_best
+import os
 
-SECRET_KEY = "bench"
+from benchmarks.peers.declared.django_project.database import databases
+
+is_best = os.environ["BENCH_CONFIG"] == "best"
+
+SECRET_KEY = "only for benchmarks"
 USE_TZ = True
 INSTALLED_APPS = ["django_q"]
-DATABASES = databases()
+DATABASES = databases(is_best=is_best)
 Q_CLUSTER = {
     "name": "DjangORM",
     "workers": 4,
@@ -15,7 +19,7 @@ Q_CLUSTER = {
     "bulk": 10,
     "orm": "default",
 }
-if is_best():
+if is_best:
     Q_CLUSTER |= {
         "workers": 1,
         "queue_limit": 500,

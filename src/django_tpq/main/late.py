@@ -20,7 +20,7 @@ __all__ = ["ring_after_commit"]
 logger = logging.getLogger("django_tpq.late")
 
 LATE = 0.05
-"""Seconds after which a commit is late: who goes to sleep looks again for as long (`tpq.waiting.SETTLING`)."""
+"""Seconds after which a commit is late: who goes to sleep goes on looking for longer (`tpq.waiting.SETTLING`)."""
 
 _rung: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, dict[str, float]]" = weakref.WeakKeyDictionary()
 

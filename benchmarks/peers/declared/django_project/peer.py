@@ -44,7 +44,7 @@ class DjangoPeer(Peer):
             "app": self.app,
             "backend": self.backend,
             "options": self.options(),
-            "conn_max_age": None if self.config == "best" else 0,
+            "is_best": self.config == "best",
         }
         os.environ["BENCH_DJANGO"] = json.dumps(system)
         os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.peers.declared.django_project.settings"
