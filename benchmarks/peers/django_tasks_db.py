@@ -20,8 +20,8 @@ class DjangoTasksDb(DjangoPeer):
     app = "django_tasks_db"
     backend = "django_tasks_db.DatabaseBackend"
     command = "db_worker"
-    tables = "django_tasks_db_dbtaskresult"
-    unfinished = "SELECT FROM django_tasks_db_dbtaskresult WHERE status IN ('READY', 'RUNNING')"
+    tables = "django_tasks_database_dbtaskresult"
+    unfinished = "SELECT FROM django_tasks_database_dbtaskresult WHERE status IN ('READY', 'RUNNING')"
 
     def options(self) -> dict[str, Any]:
         return {}
