@@ -1,8 +1,9 @@
 """Every setting of django-tpq: its name, its default, what it does. Read late, so `override_settings` works."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
 
 __all__ = ["Settings", "settings"]
 
@@ -30,14 +31,24 @@ class Settings:
     MAKEMIGRATIONS: bool = False
     """Whether plain `makemigrations`, and the reminder of `migrate`, see to queues as `queuemigrations` does."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_"):
-            return super().__getattribute__(name)
-        return getattr(django_settings, f"TPQ_{name}", getattr(type(self), name))
-
     @classmethod
     def _names(cls) -> set[str]:
         return {f"TPQ_{name}" for name in vars(cls) if name.isupper()}
 
 
-settings = Settings()
+class _Late:
+    """Reads each setting once, until it changes."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(django_settings, f"TPQ_{name}", getattr(Settings, name))
+        self.__dict__[name] = value
+        return value
+
+    def _changed(self, *, setting: str, **_: Any) -> None:
+        self.__dict__.pop(setting.removeprefix("TPQ_"), None)
+
+
+_late = _Late()
+setting_changed.connect(_late._changed)
+
+settings = cast("Settings", _late)

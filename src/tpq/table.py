@@ -253,8 +253,8 @@ class QueueTable(Generic[Row]):
     ) -> list[tuple[Any, ...]]:
         statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
         rows = self._rows(statement, values | _wanted(filters))
-        rows.sort(key=_seq)
-        if len(set(map(_priority, rows))) > 1:
+        if len(rows) > 1:
+            rows.sort(key=_seq)
             rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
         return rows
 

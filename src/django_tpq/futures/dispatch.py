@@ -5,8 +5,9 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.conf import settings as project
 from django.db import connections
 
 from django_tpq.conf import settings
@@ -33,11 +34,15 @@ DEFAULT_DELIVERIES = 3
 
 def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
     """Enqueue one call; its future."""
-    manager, token, made_at = queues.manager(task.options.queue), new_token(), time.monotonic()
+    made_at, token, options = time.monotonic(), new_token(), task.options
+    manager = queues.manager(options.queue)
+    wrapper = connections[manager.db_for_queue]
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
-    number = manager.door().put(dict(zip(columns, row, strict=True)), task.options.delay_duration)
+    number = manager.door(wrapper).put(dict(zip(columns, row, strict=True)), options.delay_duration)
     assert number is not None  # noqa: S101 - only a unique_key is ever refused
-    return _futures(task, manager, [number], [token], made_at)[0]
+    return _announced(
+        task, Future(_call_id((options.queue, number, token)), unborn_of(wrapper), task.name, made_at)
+    )
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
@@ -45,27 +50,24 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     given = [_arguments(task, place, call) for place, call in enumerate(calls)]
     if not given:
         return []
-    made_at = time.monotonic()
-    manager, tokens = queues.manager(task.options.queue), new_tokens(len(given))
+    made_at, tokens, queue, name = time.monotonic(), new_tokens(len(given)), task.options.queue, task.name
+    manager = queues.manager(queue)
+    wrapper = connections[manager.db_for_queue]
     columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=True)))
-    numbers = manager.door().copy(columns, rows, len(rows), task.options.delay_duration)
-    return _futures(task, manager, numbers, tokens, made_at)
-
-
-def _futures(
-    task: Registered,
-    manager: QueueManager[Any],
-    numbers: Sequence[int],
-    tokens: Sequence[str],
-    made_at: float,
-) -> list[Future[Any]]:
-    unborn = unborn_of(connections[manager.db_for_queue])
-    calls = map(_call_id, zip(repeat(task.options.queue), numbers, tokens, strict=False))
-    futures: list[Future[Any]] = [Future(call, unborn, task.name, made_at) for call in calls]
+    numbers = manager.door(wrapper).copy(columns, rows, len(rows), task.options.delay_duration)
+    unborn = unborn_of(wrapper)
+    ids = map(_call_id, zip(repeat(queue), numbers, tokens, strict=False))
+    futures: list[Future[Any]] = [Future(call, unborn, name, made_at) for call in ids]
     if task_enqueued.receivers:
         for future in futures:
-            task_enqueued.send_robust(sender=type(task), task=task.name, call=future.id)
+            _announced(task, future)
     return futures
+
+
+def _announced(task: Registered, future: Future[Any]) -> Future[Any]:
+    if task_enqueued.receivers:
+        task_enqueued.send_robust(sender=type(task), task=task.name, call=future.id)
+    return future
 
 
 _call_id: Callable[[Any], CallId] = functools.partial(tuple.__new__, CallId)
@@ -83,37 +85,54 @@ def _arguments(task: Registered, place: int, call: Any) -> tuple[Sequence[Any], 
     )
 
 
+class _Form(NamedTuple):
+    """What all calls of a task have in common, in one queue."""
+
+    columns: tuple[str, ...]
+    codec: Codec
+    pack: Callable[[str, Any], bytes]
+    same: tuple[Any, ...]
+    """The values of the columns behind `token` and `payload`."""
+
+
 def _rows(
     task: Registered,
     manager: QueueManager[Any],
     calls: Iterable[tuple[str, Sequence[Any], Mapping[str, Any]]],
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The columns of calls, and a row for each."""
-    if task.origin.rpartition(".")[0] in NOWHERE:
-        raise TypeError(
-            f"task {task.name} is defined in a script or shell, where executors can not import it: "
-            "move it to a module, such as an app's tasks.py"
-        )
-    options, rows = task.options, []
-    how = codec(options.codec or settings.CODEC)
-    pack = packer(options.queue, task.name, how)
-    same: dict[str, Any] = {"task": task.name}
-    if options.priority:
-        same["priority"] = options.priority
-    if options.max_deliveries != DEFAULT_DELIVERIES:
-        same["max_deliveries"] = options.max_deliveries
-    if options.result_ttl != find(task.name).options.result_ttl:
-        same["headers"] = json.dumps({"result_ttl": ttl_of(options, None).total_seconds()})
+    columns, how, pack, same = _form(
+        task, find(task.name), settings.CODEC, settings.RESULT_TTL, project.SECRET_KEY
+    )
+    rows = []
     for token, args, kwargs in calls:
         try:
             payload = pack(token, (tuple(args), dict(kwargs)))
         except Exception as error:  # pickling runs the arguments' own code, which may raise anything
             raise _unwritable(task, how, args, kwargs, error) from error
-        rows.append((token, payload, *same.values()))
-    columns = ("token", "payload", *same)
+        rows.append((token, payload, *same))
     if len(own_fields(manager.model)) == len(OURS):
         return columns, rows
     return _filled(manager, columns, rows)
+
+
+@functools.lru_cache(maxsize=1024)
+def _form(task: Any, registered: Any, usual_codec: str, *_settings: object) -> _Form:
+    if task.origin.rpartition(".")[0] in NOWHERE:
+        raise TypeError(
+            f"task {task.name} is defined in a script or shell, where executors can not import it: "
+            "move it to a module, such as an app's tasks.py"
+        )
+    options, how = task.options, codec(task.options.codec or usual_codec)
+    same: dict[str, Any] = {"task": task.name}
+    if options.priority:
+        same["priority"] = options.priority
+    if options.max_deliveries != DEFAULT_DELIVERIES:
+        same["max_deliveries"] = options.max_deliveries
+    if options.result_ttl != registered.options.result_ttl:
+        same["headers"] = json.dumps({"result_ttl": ttl_of(options, None).total_seconds()})
+    pack = packer(options.queue, task.name, how)
+    return _Form(("token", "payload", *same), how, pack, tuple(same.values()))
 
 
 def _filled(

@@ -18,6 +18,8 @@ class Registered(Protocol):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
+    def __hash__(self) -> int: ...
+
 
 _tasks: dict[str, Registered] = {}
 

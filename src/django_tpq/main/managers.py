@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, Self, TypeVar
 
 from django.db import connections, models, router, transaction
@@ -16,7 +17,7 @@ from django_tpq.main.errors import QueueEmpty
 from django_tpq.main.late import ring_after_commit
 from django_tpq.main.prepared import cursor_on
 from django_tpq.main.tables import require_new_snapshots, require_queue
-from tpq.message import State, encode
+from tpq.message import State, decode_many, encode
 from tpq.table import QueueTable
 from tpq.waiting import ASKED, Ear, polls
 
@@ -25,6 +26,8 @@ __all__ = ["QueueManager"]
 M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 
+_first = itemgetter(0)
+"""The only column of a row."""
 COPY_FROM = 500
 """Messages from which COPY, with its two round trips, is faster than one INSERT."""
 
@@ -107,8 +110,8 @@ class QueueManager(AsyncVerbs[M]):
         """Take 1 to n messages out; their bodies in order. As `dequeue`."""
         if n < 1:
             raise ValueError(f"dequeue_many() takes at least one message, not {n}")
-        table, wanted = self.table(("body",), rows.body), self._filters(columns)
-        return self._wait_for(wait, lambda: table.get(n, wanted))
+        table, wanted = self.table(("body",), _first), self._filters(columns)
+        return decode_many(self._wait_for(wait, lambda: table.get(n, wanted)))
 
     @contextlib.contextmanager
     def receive(self, wait: float = -1, lease: Duration | None = None, **columns: Any) -> Iterator[M]:
@@ -205,9 +208,9 @@ class QueueManager(AsyncVerbs[M]):
         require_queue(wrapper, name)
         return QueueTable(name, cursor_on(wrapper), columns, row)
 
-    def door(self) -> QueueTable[Any]:
+    def door(self, wrapper: BaseDatabaseWrapper | None = None) -> QueueTable[Any]:
         """As `table`, to add messages: should the caller's transaction be committed late, it rings once more."""
-        wrapper = connections[self.db_for_queue]
+        wrapper = wrapper or connections[self.db_for_queue]
         table: QueueTable[Any] = self._table_on(wrapper, ("id",), tuple)
         if wrapper.in_atomic_block:
             ring_after_commit(wrapper, table)

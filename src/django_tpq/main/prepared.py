@@ -1,76 +1,84 @@
 """The hot statements on Django's connection, prepared: the server parses and plans each once a connection.
 
 Django's cursor binds parameters on the client and prepares nothing, which costs a fifth of what a small statement
-can do. Where Django has to see the statement (DEBUG, `execute_wrapper`), or a pooler is in between, its cursor is
-used all the same.
+can do; the cursors themselves cost as much again. Where Django has to see the statement (DEBUG, `execute_wrapper`),
+or a pooler is in between, its cursor is used all the same.
 """
 
-import time
+import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.rows import tuple_row
+from psycopg.pq import PipelineStatus
 
 from tpq.pooling import is_direct
+from tpq.prepared import Statements
 
 __all__ = ["cursor_on"]
 
-KEPT = 10.0
-"""Seconds that a plan is kept."""
-
-_direct: "weakref.WeakKeyDictionary[psycopg.Connection[Any], bool]" = weakref.WeakKeyDictionary()
+_statements: "weakref.WeakKeyDictionary[psycopg.Connection[Any], Statements | None]" = (
+    weakref.WeakKeyDictionary()
+)
+"""None: there is a pooler in between."""
 
 
 def cursor_on(wrapper: BaseDatabaseWrapper) -> Callable[[], AbstractContextManager[Any]]:
     """What makes cursors for statements whose text and columns are ours."""
-    return lambda: wrapper.cursor() if _is_watched(wrapper) else _PreparedCursor(wrapper)
+    return functools.partial(_cursor, wrapper)
 
 
-def _is_watched(wrapper: BaseDatabaseWrapper) -> bool:
+def _cursor(wrapper: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     if wrapper.queries_logged or wrapper.execute_wrappers:
-        return True
-    wrapper.ensure_connection()
+        return wrapper.cursor()
+    if wrapper.connection is None:
+        wrapper.ensure_connection()
     connection = wrapper.connection
-    known = _direct.get(connection)
-    if known is None:
+    try:
+        statements = _statements[connection]
+    except KeyError:
         with wrapper.wrap_database_errors:
-            known = _direct[connection] = is_direct(connection)
-    return not known
-
-
-class _Cursor(psycopg.Cursor[Any]):
-    """Plans a statement anew after a while: one that was made at an empty queue would walk over a full one."""
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        """As psycopg's."""
-        return super().execute(f"{query}\n-- {time.monotonic() // KEPT:.0f}", params, **options)
+            _statements[connection] = statements = Statements(connection) if is_direct(connection) else None
+    if statements is None or connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        return wrapper.cursor()
+    return _PreparedCursor(wrapper, statements)
 
 
 class _PreparedCursor:
-    """psycopg's own cursor for a block, with Django's errors and Django's care for broken transactions."""
+    """What a queue's table needs of a cursor, with Django's errors and Django's care for broken transactions."""
 
-    __slots__ = ("_cursor", "_threshold", "_wrapper")
+    __slots__ = ("_rows", "_statements", "_wrapper")
 
-    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
-        self._wrapper = wrapper
+    def __init__(self, wrapper: BaseDatabaseWrapper, statements: Statements) -> None:
+        self._wrapper, self._statements = wrapper, statements
 
-    def __enter__(self) -> psycopg.Cursor[Any]:
+    def __enter__(self) -> Self:
         self._wrapper.validate_thread_sharing()
         self._wrapper.validate_no_broken_transaction()
-        connection = self._wrapper.connection
-        self._threshold, connection.prepare_threshold = connection.prepare_threshold, 0
-        self._cursor = _Cursor(connection, row_factory=tuple_row)
-        return self._cursor
+        return self
+
+    def execute(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Run a statement."""
+        self._rows = self._statements.run(statement, values)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Its rows."""
+        return self._rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Its first row."""
+        return self._rows[0] if self._rows else None
+
+    def copy(self, statement: str) -> AbstractContextManager[psycopg.Copy]:
+        """As psycopg's."""
+        return self._statements.copy(statement)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._cursor.close()
-        if self._wrapper.connection is not None:
-            self._wrapper.connection.prepare_threshold = self._threshold
-        self._wrapper.wrap_database_errors.__exit__(kind, error, trace)
+        if kind is not None:
+            self._wrapper.wrap_database_errors.__exit__(kind, error, trace)

@@ -11,7 +11,7 @@ from psycopg import errors as pg
 
 from tpq.message import decode
 
-__all__ = ["body", "filters", "hinted", "own_fields", "priority", "reader", "values"]
+__all__ = ["filters", "hinted", "own_fields", "priority", "reader", "values"]
 
 M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
@@ -45,11 +45,6 @@ def own_fields(model: type[models.Model]) -> list[Field]:
 @functools.cache
 def _own_fields(model: Any) -> list[Field]:
     return [f for f in model._meta.concrete_fields if f.name not in STANDARD and not f.generated]
-
-
-def body(row: tuple[Any, ...]) -> Any:
-    """The body of a row of nothing else."""
-    return decode(row[0])
 
 
 def priority(value: int) -> int:
