@@ -16,6 +16,7 @@ from django_tpq.main.connections import connect
 from tests.testapp import tasks
 from tests.testapp.models import PlainQueue
 from tpq.board import Board
+from tpq.prepared import Statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,6 +51,7 @@ def costs(monkeypatch):
         return sent | {name: after[name] - before[name] - base[name] for name in after}
 
     counted(psycopg.Cursor, "execute", "statements")
+    counted(Statements, "_run", "statements")
     counted(psycopg.Connection, "wait", "trips")
     return costs
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tpq.message import MAX_DEPTH, decode, encode
+from tpq.message import MAX_DEPTH, decode, decode_many, encode
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -150,3 +150,8 @@ def test_what_can_not_be_kept_is_refused_with_its_place(body, error, said):
 def test_a_body_of_ten_megabytes_goes_and_comes_back(table, body):
     table.put({"body": encode(body)})
     assert table.get()[0].body == body
+
+
+@pytest.mark.parametrize("texts", [[], ["1"], ['{"a": [1, "]"]}', None, '","', "[]", "null"]])
+def test_many_bodies_are_read_as_each_alone(texts):
+    assert decode_many(texts) == [decode(text) for text in texts]
