@@ -104,5 +104,5 @@ def _positional(statement: str) -> tuple[str, tuple[str, ...], list[PyFormat]]:
             return "%"
         return f"${names.setdefault(found[1], len(names) + 1)}"
 
-    query = re.sub(r"%%|%\((\w+)\)s", place, statement)
+    query = re.sub(r"%%|%\(([^)]+)\)s", place, statement)
     return query, tuple(names), [PyFormat.AUTO] * len(names)
