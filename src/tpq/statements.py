@@ -25,6 +25,7 @@ def compose(
     columns: tuple[str, ...] = (),
     filters: tuple[tuple[str, bool], ...] = (),
     conflict: bool = False,
+    one: bool = False,
 ) -> str:
     """The statement of `sql/<name>.sql` for one table. Run it with values, if only with `{}`.
 
@@ -35,6 +36,7 @@ def compose(
         columns: the columns an INSERT sets, each from the value of its own name (`due_at`: how long from now).
         filters: (column, whether the wanted value is NULL); a wanted value is named `where_<column>`.
         conflict: whether a taken `unique_key` refuses the row without an error.
+        one: whether its limit is 1 in the text itself: else it is planned anew each time, to see whether it is.
     """
     text = sql.SQL(_read(name))
     quoted = identifier(table)
@@ -47,6 +49,7 @@ def compose(
         values=sql.SQL(", ").join(map(_value, columns)),
         filters=sql.SQL("").join(_condition(column, is_null) for column, is_null in filters),
         conflict=sql.SQL(_CONFLICT if conflict else ""),
+        count=sql.Literal(1) if one else sql.Placeholder("count"),
         **{f"name_{key}": identifier(object_name(table, key)) for key in _OBJECTS},
     ).as_string(None)
 

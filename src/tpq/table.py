@@ -251,11 +251,11 @@ class QueueTable(Generic[Row]):
     def _in_order(
         self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS
     ) -> list[tuple[Any, ...]]:
-        statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
+        shape, one = _shape(filters), values["count"] == 1
+        statement = compose(name, self.name, returning=self.columns, filters=shape, one=one)
         rows = self._rows(statement, values | _wanted(filters))
-        if len(rows) > 1:
-            rows.sort(key=_seq)
-            rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
+        rows.sort(key=_seq)
+        rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
         return rows
 
     def _settled_alike(
