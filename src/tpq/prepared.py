@@ -19,7 +19,9 @@ from psycopg.generators import execute
 __all__ = ["Statements"]
 
 KEPT = 10.0
-"""Seconds that a plan is kept: one that was made at an empty queue would walk over a full one."""
+"""Seconds that a plan is kept at most."""
+SLOW, SLOW_ROW = 0.002, 0.00002
+"""Seconds, and seconds a row, after which a plan is not kept: one made at an empty queue walks over a full one."""
 FINE = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 IDLE = pq.TransactionStatus.IDLE
 
@@ -64,11 +66,13 @@ class Statements:
         with connection.lock:
             given = transformer.dump_sequence([values[name] for name in names], formats)
             types = tuple(transformer.types or ())
-            kept = self._prepared.get((statement, types))
-            if kept is None or kept[1] < time.monotonic():
+            kept, began = self._prepared.get((statement, types)), time.monotonic()
+            if kept is None or kept[1] < began:
                 kept = self._prepare(statement, query, types)
             pgconn.send_query_prepared(kept[0], given, transformer.formats)
             result = self._result()
+            if time.monotonic() - began > SLOW + SLOW_ROW * result.ntuples:
+                self._prepared[statement, types] = kept[0], began
             transformer.set_pgresult(result)
             rows = transformer.load_rows(0, result.ntuples, tuple)
             transformer.set_pgresult(None)

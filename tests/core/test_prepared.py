@@ -12,12 +12,14 @@ from psycopg import errors
 
 from tpq import prepared
 from tpq.prepared import Statements
+from tpq.statements import compose
 
 NAMES = "SELECT array_agg(name ORDER BY name) FROM pg_prepared_statements"
 
 
 @pytest.fixture
-def statements(conn):
+def statements(conn, monkeypatch):
+    monkeypatch.setattr(prepared, "SLOW", 60)
     return Statements(conn)
 
 
@@ -68,6 +70,35 @@ def test_a_plan_is_made_anew_after_a_while_and_the_old_one_goes(conn, statements
     monkeypatch.setattr(prepared.time, "monotonic", lambda: now + 2 * prepared.KEPT)
     assert statements.run("SELECT 1", {}) == [(1,)]
     assert conn.execute(NAMES).fetchone() == (["tpq_2"],)
+
+
+def test_a_plan_that_took_long_is_made_anew_and_one_that_took_long_for_many_rows_is_not(
+    conn, statements, monkeypatch
+):
+    monkeypatch.setattr(prepared, "SLOW", 0)
+    monkeypatch.setattr(prepared, "SLOW_ROW", 60)
+    for rows in (0, 1):
+        for _ in range(3):
+            statements.run(f"SELECT {rows} FROM generate_series(1, {rows})", {})
+    assert conn.execute(NAMES).fetchone() == (["tpq_3", "tpq_4"],)
+
+
+def test_a_plan_of_an_empty_queue_does_not_stay_when_it_is_full(conn, table, statements, monkeypatch):
+    monkeypatch.setattr(prepared, "SLOW", 0.002)
+    conn.execute(f"VACUUM ANALYZE {table.name}")
+    take = compose("get", table.name, returning=("id",), one=True)
+    for _ in range(10):
+        assert statements.run(take, {}) == []
+    assert "Seq Scan" in _kept_plan(conn)
+    conn.execute(f"INSERT INTO {table.name} (body) SELECT '{{}}' FROM generate_series(1, 50000)")
+    for _ in range(3):
+        assert len(statements.run(take, {})) == 1
+    assert "Seq Scan" not in _kept_plan(conn)
+
+
+def _kept_plan(conn):
+    [names] = conn.execute(NAMES).fetchone()
+    return "".join(line for (line,) in conn.execute(f"EXPLAIN EXECUTE {names[0]}"))
 
 
 @pytest.mark.parametrize("forget", ["DISCARD ALL", "DEALLOCATE ALL"])
