@@ -14,14 +14,15 @@ import psycopg
 from tpq.agenda import Agenda, ask
 from tpq.backoff import Exponential
 from tpq.board import Board
-from tpq.buffer import Buffer, Claimed, Item
+from tpq.buffer import Buffer, Claimed
 from tpq.crew import Crew
+from tpq.exchange import Along, ExchangeTable
 from tpq.floors import Ground
 from tpq.hand import Hand
 from tpq.handler import Handler
+from tpq.outgoing import Outgoing
 from tpq.pace import BATCH, Pace, in_turn
 from tpq.quarantine import Quarantine
-from tpq.table import QueueTable, Receipt
 from tpq.waiting import ASKED, POLL_BEHIND_BELL, Nap
 
 __all__ = ["Consumer"]
@@ -49,7 +50,7 @@ class Consumer(Generic[M]):
         self,
         *,
         connect: Callable[[], psycopg.Connection[Any]],
-        tables: Callable[[psycopg.Connection[Any]], list[QueueTable[M]]],
+        tables: Callable[[psycopg.Connection[Any]], list[ExchangeTable[M]]],
         handler: Handler[M],
         board: Board,
         threads: int,
@@ -61,12 +62,11 @@ class Consumer(Generic[M]):
         self._board, self._threads, self._drain, self._left = board, threads, drain, limit
         self._bell_works = bell_works
         self._connection: psycopg.Connection[Any] | None = None
-        self._tables: list[QueueTable[M]] = []
+        self._tables: list[ExchangeTable[M]] = []
         self._buffer: Buffer[M] = Buffer()
         self._crew = Crew(self._buffer, handler, board, threads)
         self._pace, self._quarantine = Pace(threads), Quarantine()
-        self._unsettled: list[tuple[Item[M], Any]] = []
-        self._settled_in_vain = False
+        self._outgoing = Outgoing(handler, self._crew.outbox)
         self._hand: Hand[M] = Hand()
         self._consumer = 0
         self._hungry, self._rung, self._is_idle = True, False, False
@@ -146,11 +146,12 @@ class Consumer(Generic[M]):
         self._follow_consumer()
         if self._consumer and self._hand.recall(self._consumer, self._tables):
             self._hungry = True
-        self._settle()
-        # Before the next claim: what was just settled is to be counted even if the next call kills the process.
+        index, along = self._settle()
+        # Before the next calls: what was just settled is to be counted even if the next call kills the process.
         self._handler.tick(self._connection, idle=self._is_idle)
+        self._hand_out(index, along)
         if self._stopping:
-            self._release(self._buffer.take_all())
+            self._hand.give_back(self._tables, self._buffer.generation, self._buffer.take_all())
         elif self._may_claim:
             self._release_stale()
             self._tick()
@@ -186,21 +187,23 @@ class Consumer(Generic[M]):
         if (is_time or is_due) and self._agenda.promote(self._tables):
             self._hungry = True
 
-    def _settle(self) -> None:
-        outbox = self._crew.outbox
-        while outbox and len(self._unsettled) < BATCH:
-            self._unsettled.append(outbox.popleft())
-        if not self._unsettled:
-            return
-        assert self._connection is not None  # noqa: S101 - _turn has just connected
-        ended = [(self._tables[i.table], i.message, outcome) for i, outcome in self._unsettled if outcome]
-        again, self._settled_in_vain = self._settled_in_vain, True
-        self._handler.settle(self._connection, ended, again=again)
-        self._settled_in_vain = False
-        self._quarantine.have_ended((item.table, item.message.id) for item, _ in self._unsettled)
-        self._hand.let_go([item for item, _ in self._unsettled])
-        self._unsettled = []
-        self._pace.ended(len(ended))
+    def _settle(self) -> tuple[int, Sequence[M]]:
+        """Settle what has ended; the number of a table, and what was claimed there by the same statement."""
+        index = in_turn(len(self._tables))[0]
+        if self._outgoing.gather():
+            assert self._connection is not None  # noqa: S101 - _turn has just connected
+            with self._tables[index].claiming(self._along(index)):
+                items = self._outgoing.settle(self._connection, self._tables)
+            self._quarantine.have_ended((item.table, item.message.id) for item in items)
+            self._hand.let_go(items)
+            self._pace.ended(len(items))
+        return index, self._tables[index].found()
+
+    def _along(self, index: int) -> Along | None:
+        has_suspects = self._quarantine.tables or self._quarantine.is_watching
+        may = self._may_claim and not has_suspects and not self._outgoing.is_again
+        room = self._room(leaving=len(self._outgoing)) if may else 0
+        return Along(self._consumer, room, self._ground[index]) if room else None
 
     # Claiming ---------------------------------------------------------------------------------------------
 
@@ -210,12 +213,7 @@ class Consumer(Generic[M]):
             return
         if self._ground.is_due():
             self._hungry = True
-        if not self._hungry or not (self._pace.has_room(len(self._hand)) or self._buffer.is_empty):
-            return
-        room = min(BATCH, self._pace.want - len(self._hand))
-        if self._left is not None:
-            room = min(room, self._left)
-        if room <= 0:
+        if not (room := self._room()):
             return
         # From here on it is only set, whatever it was: the bell may ring meanwhile, in its own thread.
         found, rung, self._rung, self._hungry = 0, self._rung, False, False
@@ -235,6 +233,14 @@ class Consumer(Generic[M]):
             self._ground.returned()  # sweep all at once: in turn, doubts never end
             self._hungry = True
 
+    def _room(self, leaving: int = 0) -> int:
+        """How many to claim now, when so many are leaving our hands."""
+        in_hand = len(self._hand) - leaving
+        if not self._hungry or not (self._pace.has_room(in_hand) or self._buffer.is_empty):
+            return 0
+        room = min(BATCH, self._pace.want - in_hand)
+        return max(0, room if self._left is None else min(room, self._left))
+
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
         if not self._buffer.is_empty or len(self._hand) >= self._threads:
@@ -250,31 +256,25 @@ class Consumer(Generic[M]):
         return False
 
     def _hand_out(self, table: int, messages: Sequence[M]) -> None:
+        if not messages:
+            return
         self._hand.take(table, messages)
         self._is_idle = False
         if self._left is not None:
-            self._left -= len(messages)
+            self._left = max(0, self._left - len(messages))
         self._buffer.put(table, messages)
 
     def _release_stale(self) -> None:
         if len(self._hand) > self._threads and (items := self._buffer.take_stale()):
-            self._release(items)
+            self._hand.give_back(self._tables, self._buffer.generation, items)
             self._pace.slow_down()
             self._hungry = False
-
-    def _release(self, items: Sequence[Item[M]]) -> None:
-        self._hand.let_go(items)
-        ours = [item for item in items if item.generation == self._buffer.generation]
-        for index, table in enumerate(self._tables):
-            if receipts := [Receipt(i.message.id, i.message.claim_no) for i in ours if i.table == index]:
-                table.release(receipts)
-                table.ring("returned")
 
     # Resting ----------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
         crew = self._crew
-        if crew.outbox or self._unsettled:
+        if crew.outbox or self._outgoing:
             is_behind = self._may_claim and self._hungry and self._pace.has_room(len(self._hand))
             return None if is_behind else crew.linger()
         is_free = len(self._hand) < self._threads

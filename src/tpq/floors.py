@@ -14,9 +14,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-__all__ = ["EVERYWHERE", "DueFloor", "Floors", "Ground", "Levels"]
+__all__ = ["EVERYWHERE", "DueFloor", "Floors", "Ground", "Levels", "in_order"]
 
 SHARE = 20
 """A sweep may follow after so many times what the last one took."""
@@ -40,6 +41,16 @@ class Levels(NamedTuple):
 
 
 EVERYWHERE = Levels([LOWEST], [HIGHEST], [-1])
+
+
+_priority, _seq = itemgetter(0), itemgetter(1)
+
+
+def in_order(rows: list[Any]) -> list[Any]:
+    """Rows that begin with priority and place, sorted."""
+    rows.sort(key=_seq)
+    rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
+    return rows
 
 
 class _Sweeps:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from tpq.buffer import Claimed, Item
-from tpq.table import QueueTable
+from tpq.table import QueueTable, Receipt
 
 __all__ = ["Hand"]
 
@@ -41,6 +41,15 @@ class Hand(Generic[M]):
     def let_go(self, items: Iterable[Item[M]]) -> None:
         """These were settled, given back, or lost to others."""
         self._claims.difference_update((i.table, i.message.id, i.message.claim_no) for i in items)
+
+    def give_back(self, tables: Sequence[QueueTable[Any]], generation: int, items: Sequence[Item[M]]) -> None:
+        """These never ran: let others have them, if they are still ours."""
+        self.let_go(items)
+        ours = [item for item in items if item.generation == generation]
+        for index, table in enumerate(tables):
+            if receipts := [Receipt(i.message.id, i.message.claim_no) for i in ours if i.table == index]:
+                table.release(receipts)
+                table.ring("returned")
 
     def doubt(self) -> None:
         """A connection broke."""

@@ -7,23 +7,35 @@ left here (values to bytes, rows to tuples, waiting, errors) is psycopg's all th
 import functools
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
 
 import psycopg
 from psycopg import errors, pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.generators import execute
 
-__all__ = ["Statements"]
+__all__ = ["PreparedCursor", "Statements", "statements_of"]
 
 KEPT = 10.0
 """Seconds that a plan is kept at most."""
 SLOW, SLOW_ROW = 0.002, 0.00002
 """Seconds, and seconds a row, after which a plan is not kept: one made at an empty queue walks over a full one."""
+YOUNG = 1.0
+"""Seconds that a plan is kept at least: where each commit is slow, no statement is to be planned each time."""
 FINE = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+PLACE = "_tpq_statements"
+"""The attribute of a connection that its statements are kept in."""
+Kept = TypeVar("Kept", bound="Statements | None")
 IDLE = pq.TransactionStatus.IDLE
+
+
+class _Plan(NamedTuple):
+    name: bytes
+    made_at: float
+    until: float
 
 
 class Statements:
@@ -36,7 +48,7 @@ class Statements:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._transformer = Transformer(connection)
-        self._prepared: dict[tuple[str, tuple[int, ...]], tuple[bytes, float]] = {}
+        self._plans: dict[tuple[str, tuple[int, ...]], _Plan] = {}
         self._count = 0
 
     def run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -48,7 +60,7 @@ class Statements:
         try:
             return self._run(statement, values)
         except errors.InvalidSqlStatementName:  # somebody has said DISCARD ALL
-            self._prepared.clear()
+            self._plans.clear()
             if self._connection.pgconn.transaction_status != IDLE:
                 raise
             return self._run(statement, values)
@@ -66,36 +78,91 @@ class Statements:
         with connection.lock:
             given = transformer.dump_sequence([values[name] for name in names], formats)
             types = tuple(transformer.types or ())
-            kept, began = self._prepared.get((statement, types)), time.monotonic()
-            if kept is None or kept[1] < began:
-                kept = self._prepare(statement, query, types)
-            pgconn.send_query_prepared(kept[0], given, transformer.formats)
-            result = self._result()
+            plan, began = self._plans.get((statement, types)), time.monotonic()
+            if plan is None or plan.until < began:
+                plan = self._prepare(statement, query, types)
+            result = self._ask(plan.name, given, transformer.formats)
             if time.monotonic() - began > SLOW + SLOW_ROW * result.ntuples:
-                self._prepared[statement, types] = kept[0], began
+                self._plans[statement, types] = plan._replace(until=plan.made_at + YOUNG)
             transformer.set_pgresult(result)
             rows = transformer.load_rows(0, result.ntuples, tuple)
             transformer.set_pgresult(None)
         return rows
 
-    def _prepare(self, statement: str, query: str, types: tuple[int, ...]) -> tuple[bytes, float]:
+    def _prepare(self, statement: str, query: str, types: tuple[int, ...]) -> _Plan:
         pgconn, key = self._connection.pgconn, (statement, types)
-        if old := self._prepared.pop(key, None):
-            pgconn.send_query(b"DEALLOCATE " + old[0])
-            self._result()
+        if old := self._plans.pop(key, None):
+            pgconn.send_query(b"DEALLOCATE " + old.name)
+            self._answer()
         self._count += 1
         name = b"tpq_%d" % self._count
-        pgconn.send_prepare(name, query.encode(self._connection.info.encoding), types)
-        self._result()
-        kept = self._prepared[key] = name, time.monotonic() + KEPT
-        return kept
+        self._ask_for_plan(name, query.encode(self._connection.info.encoding), types)
+        now = time.monotonic()
+        plan = self._plans[key] = _Plan(name, now, now + KEPT)
+        return plan
 
-    def _result(self) -> Any:
+    def _ask(self, name: bytes, given: Sequence[Any], formats: Any) -> Any:
+        self._connection.pgconn.send_query_prepared(name, given, formats)
+        return self._answer()
+
+    def _ask_for_plan(self, name: bytes, query: bytes, types: Sequence[int]) -> None:
+        self._connection.pgconn.send_prepare(name, query, types)
+        self._answer()
+
+    def _answer(self) -> Any:
         results = self._connection.wait(execute(self._connection.pgconn))
-        for result in results:
-            if result.status not in FINE:
-                raise errors.error_from_result(result, encoding=self._connection.info.encoding)
-        return results[-1]
+        return [self._checked(result) for result in results][-1]
+
+    def _checked(self, result: Any) -> Any:
+        if result.status in FINE:
+            return result
+        if self._connection.pgconn.status == pq.ConnStatus.BAD:
+            raise psycopg.OperationalError(self._connection.pgconn.get_error_message())
+        raise errors.error_from_result(result, encoding=self._connection.info.encoding)
+
+
+def statements_of(
+    connection: psycopg.Connection[Any], make: Callable[[psycopg.Connection[Any]], "Kept"]
+) -> "Kept":
+    """What was made of a connection when it was asked for first. It lives on the connection, and ends with it."""
+    about: dict[str, Any] = vars(connection)
+    if PLACE not in about:
+        about[PLACE] = make(connection)
+    kept: Kept = about[PLACE]
+    return kept
+
+
+class PreparedCursor:
+    """What a queue's table needs of a cursor."""
+
+    __slots__ = ("_rows", "_statements")
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def __enter__(self) -> Self:
+        return self
+
+    def execute(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Run a statement."""
+        self._rows = self._statements.run(statement, values)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Its rows."""
+        return self._rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Its first row."""
+        return self._rows[0] if self._rows else None
+
+    def copy(self, statement: str) -> AbstractContextManager[psycopg.Copy]:
+        """As psycopg's."""
+        return self._statements.copy(statement)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is to be closed."""
 
 
 @functools.cache

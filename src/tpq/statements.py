@@ -50,8 +50,15 @@ def compose(
         filters=sql.SQL("").join(_condition(column, is_null) for column, is_null in filters),
         conflict=sql.SQL(_CONFLICT if conflict else ""),
         count=sql.Literal(1) if one else sql.Placeholder("count"),
+        **_parts(name, table, returning),
         **{f"name_{key}": identifier(object_name(table, key)) for key in _OBJECTS},
     ).as_string(None)
+
+
+def _parts(name: str, table: str, returning: tuple[str, ...]) -> dict[str, sql.Composable]:
+    """The statements that one is made of."""
+    names = ("ack", "claim") if name == "exchange" else ()
+    return {part: sql.SQL(compose(part, table, returning=returning)) for part in names}
 
 
 _OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell", "bell_until")

@@ -7,11 +7,10 @@ manager that executes", so the same statements run on both, in whatever transact
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tpq.arrays import numbers
-from tpq.floors import EVERYWHERE, Floors
+from tpq.floors import EVERYWHERE, Floors, in_order
 from tpq.message import Message
 from tpq.statements import compose
 
@@ -253,10 +252,7 @@ class QueueTable(Generic[Row]):
     ) -> list[tuple[Any, ...]]:
         shape, one = _shape(filters), values["count"] == 1
         statement = compose(name, self.name, returning=self.columns, filters=shape, one=one)
-        rows = self._rows(statement, values | _wanted(filters))
-        rows.sort(key=_seq)
-        rows.sort(key=_priority, reverse=True)  # of one priority they stay in order
-        return rows
+        return in_order(self._rows(statement, values | _wanted(filters)))
 
     def _settled_alike(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
@@ -286,10 +282,6 @@ class QueueTable(Generic[Row]):
         with self._cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
-
-
-_priority, _seq = itemgetter(0), itemgetter(1)
-"""Of what a claim returns."""
 
 
 def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:

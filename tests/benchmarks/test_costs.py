@@ -15,7 +15,9 @@ from django_tpq.futures.executor import Executor
 from django_tpq.main.connections import connect
 from tests.testapp import tasks
 from tests.testapp.models import PlainQueue
+from tpq import prepared
 from tpq.board import Board
+from tpq.own import _OwnStatements
 from tpq.prepared import Statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,9 +52,11 @@ def costs(monkeypatch):
         after = server()
         return sent | {name: after[name] - before[name] - base[name] for name in after}
 
+    monkeypatch.setattr(prepared, "SLOW", 60)  # on a busy machine more is slow, and planned anew
     counted(psycopg.Cursor, "execute", "statements")
     counted(Statements, "_run", "statements")
     counted(psycopg.Connection, "wait", "trips")
+    counted(_OwnStatements, "_ask", "trips")
     return costs
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from tests.fixtures.consumer import exchange_of_messages
 from tpq import schema
 from tpq.message import encode
-from tpq.table import QueueTable
 
 NEVER = 3600.0
 
@@ -21,7 +21,7 @@ class Busy:
         self.loop = None
 
     def __call__(self, name, cursor):
-        self._table = QueueTable.of_messages(name, cursor)
+        self._table = exchange_of_messages(name, cursor)
         return self
 
     def __getattr__(self, name):

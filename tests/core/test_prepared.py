@@ -75,6 +75,7 @@ def test_a_plan_is_made_anew_after_a_while_and_the_old_one_goes(conn, statements
 def test_a_plan_that_took_long_is_made_anew_and_one_that_took_long_for_many_rows_is_not(
     conn, statements, monkeypatch
 ):
+    monkeypatch.setattr(prepared, "YOUNG", 0)
     monkeypatch.setattr(prepared, "SLOW", 0)
     monkeypatch.setattr(prepared, "SLOW_ROW", 60)
     for rows in (0, 1):
@@ -83,8 +84,18 @@ def test_a_plan_that_took_long_is_made_anew_and_one_that_took_long_for_many_rows
     assert conn.execute(NAMES).fetchone() == (["tpq_3", "tpq_4"],)
 
 
+def test_no_plan_is_made_anew_within_a_second(conn, statements, monkeypatch):
+    monkeypatch.setattr(prepared, "SLOW", -1)
+    now = time.monotonic()
+    for later in (0, 0.1, 0.5, prepared.YOUNG + 0.1):
+        monkeypatch.setattr(prepared.time, "monotonic", lambda later=later: now + later)
+        statements.run("SELECT pg_sleep(0)", {})
+    assert conn.execute(NAMES).fetchone() == (["tpq_2"],)
+
+
 def test_a_plan_of_an_empty_queue_does_not_stay_when_it_is_full(conn, table, statements, monkeypatch):
     monkeypatch.setattr(prepared, "SLOW", 0.002)
+    monkeypatch.setattr(prepared, "YOUNG", 0)
     conn.execute(f"VACUUM ANALYZE {table.name}")
     take = compose("get", table.name, returning=("id",), one=True)
     for _ in range(10):

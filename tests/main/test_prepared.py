@@ -1,5 +1,8 @@
 """Our statements on Django's connection: by Django's cursor where it has to see them, with its errors anywhere."""
 
+import gc
+import weakref
+
 import psycopg
 import pytest
 from django.db import Error, OperationalError, connection, transaction
@@ -108,3 +111,11 @@ def test_a_lost_connection_is_an_error_and_the_next_one_starts_anew():
         PlainQueue.objects.enqueue(2)
     connection.close()
     assert PlainQueue.objects.enqueue(3)
+
+
+def test_a_connection_that_was_closed_is_not_kept_alive():
+    PlainQueue.objects.enqueue(1)
+    gone = weakref.ref(connection.connection)
+    connection.close()
+    gc.collect()
+    assert gone() is None

@@ -23,6 +23,8 @@ from django_tpq.main.connections import connect, listener
 from tpq.bell import Listener
 from tpq.board import Board
 from tpq.consumer import Consumer
+from tpq.exchange import ExchangeTable
+from tpq.own import cursor_of
 from tpq.table import QueueTable
 from tpq.tally import Tally
 
@@ -36,12 +38,12 @@ HOUSEKEEPING = 60.0
 """Seconds between purges."""
 
 
-def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[str, QueueTable[Claimed]]:
+def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[str, ExchangeTable[Claimed]]:
     """The tables of call queues on a connection, by name."""
     return {
-        name: QueueTable(
+        name: ExchangeTable(
             queues.manager(name).model._meta.db_table,
-            connection.cursor,
+            cursor_of(connection),
             COLUMNS,
             functools.partial(_claimed, name),
         )

@@ -6,8 +6,7 @@ or a pooler is in between, its cursor is used all the same.
 """
 
 import functools
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -17,14 +16,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import PipelineStatus
 
 from tpq.pooling import is_direct
-from tpq.prepared import Statements
+from tpq.prepared import PreparedCursor, Statements, statements_of
 
 __all__ = ["cursor_on"]
-
-_statements: "weakref.WeakKeyDictionary[psycopg.Connection[Any], Statements | None]" = (
-    weakref.WeakKeyDictionary()
-)
-"""None: there is a pooler in between."""
 
 
 def cursor_on(wrapper: BaseDatabaseWrapper) -> Callable[[], AbstractContextManager[Any]]:
@@ -38,44 +32,31 @@ def _cursor(wrapper: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     if wrapper.connection is None:
         wrapper.ensure_connection()
     connection = wrapper.connection
-    try:
-        statements = _statements[connection]
-    except KeyError:
-        with wrapper.wrap_database_errors:
-            _statements[connection] = statements = Statements(connection) if is_direct(connection) else None
+    with wrapper.wrap_database_errors:
+        statements = statements_of(connection, _made)
     if statements is None or connection.pgconn.pipeline_status != PipelineStatus.OFF:
         return wrapper.cursor()
-    return _PreparedCursor(wrapper, statements)
+    return _Cursor(wrapper, statements)
 
 
-class _PreparedCursor:
-    """What a queue's table needs of a cursor, with Django's errors and Django's care for broken transactions."""
+def _made(connection: psycopg.Connection[Any]) -> Statements | None:
+    """None: there is a pooler in between."""
+    return Statements(connection) if is_direct(connection) else None
 
-    __slots__ = ("_rows", "_statements", "_wrapper")
+
+class _Cursor(PreparedCursor):
+    """With Django's errors and Django's care for broken transactions."""
+
+    __slots__ = ("_wrapper",)
 
     def __init__(self, wrapper: BaseDatabaseWrapper, statements: Statements) -> None:
-        self._wrapper, self._statements = wrapper, statements
+        super().__init__(statements)
+        self._wrapper = wrapper
 
     def __enter__(self) -> Self:
         self._wrapper.validate_thread_sharing()
         self._wrapper.validate_no_broken_transaction()
         return self
-
-    def execute(self, statement: str, values: Mapping[str, Any]) -> None:
-        """Run a statement."""
-        self._rows = self._statements.run(statement, values)
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """Its rows."""
-        return self._rows
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """Its first row."""
-        return self._rows[0] if self._rows else None
-
-    def copy(self, statement: str) -> AbstractContextManager[psycopg.Copy]:
-        """As psycopg's."""
-        return self._statements.copy(statement)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
