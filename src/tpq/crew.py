@@ -28,6 +28,8 @@ class Crew(Generic[M]):
         self._board = board
         self._threads = threads
         self._is_ending = False
+        self._fresh_until = 0.0
+        """Until when our claims are ours for sure (monotonic): a later beat only makes it longer."""
         self.outbox: deque[tuple[Item[M], Any]] = deque()
         self.wake = threading.Event()
 
@@ -65,7 +67,10 @@ class Crew(Generic[M]):
 
     def _is_ours(self, item: Item[M]) -> bool:
         """Whether a message may be started: not while our own clock says that it may be another's."""
-        while not self._board.is_fresh():
+        while time.monotonic() > self._fresh_until:
+            self._fresh_until = self._board.lease_ends
+            if self._board.is_fresh():
+                continue
             if item.generation != self._buffer.generation or self._is_ending:
                 return False
             time.sleep(0.05)

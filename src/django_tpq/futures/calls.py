@@ -129,11 +129,12 @@ def unpack(queue: str, token: str, task: str, payload: bytes) -> tuple[Codec, An
     Raises:
         BadSignature: it was changed, or signed with another key; nothing was read.
     """
-    signature, name, raw = _split(payload)
-    if not is_signed(signature, b"call", queue.encode(), token.encode(), task.encode(), name, raw):
+    signature, signed = _split(payload)
+    if not is_signed(signature, b"call", queue.encode(), token.encode(), task.encode(), signed):
         raise BadSignature(
             "the payload's signature is wrong: it was changed, or signed with another SECRET_KEY"
         )
+    name, _, raw = signed.partition(b"\0")
     how = codec(name.decode())
     return how, how.loads(raw)
 
@@ -151,22 +152,24 @@ def read(token: str, record: bytes) -> Any:
     Raises:
         BadSignature: it was changed, or is another call's; nothing was read.
     """
-    signature, head, raw = _split(record)
-    if not is_signed(signature, b"result", token.encode(), head, raw):
+    signature, signed = _split(record)
+    if not is_signed(signature, b"result", token.encode(), signed):
         raise BadSignature(
             "the result's signature is wrong: it was changed, or signed with another SECRET_KEY"
         )
+    head, _, raw = signed.partition(b"\0")
     value = codec(head[1:].decode()).loads(raw)
     return Failed(*value) if head[:1] == b"F" else value
 
 
-def _split(raw: Any) -> tuple[bytes, bytes, bytes]:
+def _split(raw: Any) -> tuple[bytes, bytes]:
+    """The signature, and what it is said to sign: a name, NUL, and what is read once that was found true."""
     if not isinstance(raw, (bytes, memoryview)):
         raise BadSignature(f"a {type(raw).__name__} is where signed bytes should be")
-    head, nul, body = bytes(raw[SIZE:]).partition(b"\0")
-    if not nul or len(head) > 40:
+    signature, signed = bytes(raw[:SIZE]), bytes(raw[SIZE:])
+    if b"\0" not in signed:
         raise BadSignature("the bytes are damaged: they have no signature")
-    return bytes(raw[:SIZE]), head, body
+    return signature, signed
 
 
 def _base36(number: int) -> str:

@@ -195,7 +195,7 @@ class Executor:
 
     def _take_refused(self, connection: psycopg.Connection[Any]) -> list[Ended]:
         held, self._refused = self._refused, []
-        by_name = tables(self._names, connection)
+        by_name = tables(self._names, connection) if held else {}
         return [e._replace(table=by_name[e.call.queue]) for e in held]
 
     def _stop_claiming(self, connection: psycopg.Connection[Any]) -> None:
