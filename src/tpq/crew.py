@@ -67,10 +67,10 @@ class Crew(Generic[M]):
 
     def _is_ours(self, item: Item[M]) -> bool:
         """Whether a message may be started: not while our own clock says that it may be another's."""
-        while time.monotonic() > self._fresh_until:
+        while time.monotonic() >= self._fresh_until:
             self._fresh_until = self._board.lease_ends
             if self._board.is_fresh():
-                continue
+                break
             if item.generation != self._buffer.generation or self._is_ending:
                 return False
             time.sleep(0.05)

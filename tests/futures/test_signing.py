@@ -216,3 +216,9 @@ def test_tokens_are_drawn_at_random():
     tokens = {new_token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert {len(token) for token in tokens} == {22}
+
+
+@pytest.mark.parametrize("name", [b"", b"p" * 41])
+def test_what_names_no_codec_is_not_even_checked(name):
+    with pytest.raises(BadSignature, match="damaged"):
+        unpack("default", new_token(), "task", b"s" * 32 + (name and name + b"\0") + b"p")

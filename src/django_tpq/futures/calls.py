@@ -28,6 +28,8 @@ __all__ = [
     "write",
 ]
 
+LONGEST_NAME = 40
+"""Bytes of a codec's name at most, with a result's kind before it."""
 LAST = 2**63 - 1
 """The highest number of a row."""
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -167,7 +169,7 @@ def _split(raw: Any) -> tuple[bytes, bytes]:
     if not isinstance(raw, (bytes, memoryview)):
         raise BadSignature(f"a {type(raw).__name__} is where signed bytes should be")
     signature, signed = bytes(raw[:SIZE]), bytes(raw[SIZE:])
-    if b"\0" not in signed:
+    if signed.find(b"\0", 0, LONGEST_NAME + 1) < 0:
         raise BadSignature("the bytes are damaged: they have no signature")
     return signature, signed
 
