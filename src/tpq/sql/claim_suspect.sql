@@ -1,8 +1,8 @@
 -- Claim one message whose last run may have ended its process. It is run alone, so that a crash names it.
 UPDATE {table}
 SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_at = NULL
-WHERE id = ANY(ARRAY(
-    SELECT id FROM {table}
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table}
     WHERE state = 'ready' AND deliveries > 0
     ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ))

@@ -1,10 +1,10 @@
 -- Take and delete the first ready messages, inside the caller's transaction: a rollback puts them back.
 -- None where a due message may stand before them: that takes get_due, at five times the price for many.
--- RETURNING promises no order. A limit of 1 is written out: PostgreSQL plans a limit that it does not know each time
--- anew, which took it 120 of 190 µs.
+-- By place, as in claim. RETURNING promises no order. A limit of 1 is written out: PostgreSQL plans a limit that it does
+-- not know each time anew, which took it 120 of 190 µs.
 DELETE FROM {table}
-WHERE id = ANY(ARRAY(
-    SELECT id FROM {table}
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table}
     WHERE state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT {count} FOR UPDATE SKIP LOCKED
 )) AND (

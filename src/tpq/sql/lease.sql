@@ -2,8 +2,8 @@
 UPDATE {table}
 SET state = 'claimed', claim_no = claim_no + 1, claimed_by = 0,
     due_at = clock_timestamp() + %(lease)s::interval
-WHERE id = ANY(ARRAY(
-    SELECT id FROM {table}
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table}
     WHERE state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ))
