@@ -1,11 +1,9 @@
-"""Ours under load: a held snapshot, many producers, a deep backlog, several processes."""
+"""Ours under load: a held snapshot, many producers, several processes."""
 
-import contextlib
 import multiprocessing
 import os
 import struct
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import django
@@ -16,10 +14,8 @@ from benchmarks.marks import Marks
 from benchmarks.ours import CHUNK, Ours
 from benchmarks.processes import children, cpu
 
-__all__ = ["Deep", "Scaled", "Steady", "bell", "deep", "scaled", "steady"]
+__all__ = ["CLAIM", "Scaled", "Steady", "bell", "scaled", "steady"]
 
-TASKS = 20_000
-LEVELS = 5
 CLAIM = struct.Struct("=dd")
 
 
@@ -65,65 +61,6 @@ def _produce(seconds: float) -> int:
         note.delay(0)
         count += 1
     return count
-
-
-class Deep(NamedTuple):
-    """How the first of many tasks were worked off."""
-
-    rate: float
-    claim: Quantiles
-    """Milliseconds."""
-
-
-def deep(ours: Ours, rows: int, threads: int) -> Deep:
-    """The first 20,000 of a backlog of mixed priorities, a third of it for later; statistics from when it was empty."""
-    with _stale_statistics(ours):
-        return _first_of(ours, rows, threads)
-
-
-def _first_of(ours: Ours, rows: int, threads: int) -> Deep:
-    from benchmarks.project.tasks import note
-
-    marks = Marks(os.environ["BENCH_MARKS"], rows)
-    for number, start in enumerate(range(0, rows, CHUNK)):
-        kind = note.using(delay=86_400) if _is_for_later(number) else note.using(priority=number % LEVELS)
-        kind.delay_many([(i,) for i in range(start, min(start + CHUNK, rows))])
-    with ours.database.connect() as connection:
-        connection.execute("CHECKPOINT")
-    ours.claims.unlink(missing_ok=True)
-    first = _first_chunks(rows)
-    with ours.executor(threads, BENCH_CLAIMS=str(ours.claims)):
-        # Only what comes first is looked at: to look at all would take a core from those who are measured.
-        while any(0 in marks.all(start, start + CHUNK) for start in first):
-            time.sleep(0.05)
-    runnable = len(first) * CHUNK
-    starts = sorted(moment for moment in marks.all() if moment)[:runnable]
-    ours.peer.clear()
-    took = [took * 1000 for _, took in CLAIM.iter_unpack(ours.claims.read_bytes())]
-    return Deep(len(starts) / ((starts[-1] - starts[0]) / 1e9), quantiles_of(took[: runnable // 500]))
-
-
-def _first_chunks(rows: int) -> list[int]:
-    """Where the chunks start that are worked off first."""
-    chunks = (number for number in range(rows // CHUNK) if not _is_for_later(number))
-    return [number * CHUNK for number in sorted(chunks, key=lambda n: (-(n % LEVELS), n))[: TASKS // CHUNK]]
-
-
-def _is_for_later(chunk: int) -> bool:
-    return chunk % 3 == 2
-
-
-@contextlib.contextmanager
-def _stale_statistics(ours: Ours) -> Iterator[None]:
-    """What the planner knows is from when the queue was empty, for the block."""
-    with ours.database.connect() as connection:
-        connection.execute("TRUNCATE tpq_call")
-        connection.execute("ALTER TABLE tpq_call SET (autovacuum_enabled = off)")
-        connection.execute("ANALYZE tpq_call")
-        try:
-            yield
-        finally:
-            connection.execute("ALTER TABLE tpq_call RESET (autovacuum_enabled)")
 
 
 class Scaled(NamedTuple):
