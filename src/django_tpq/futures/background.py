@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from django_tpq.futures.launch import start_command
@@ -73,10 +73,24 @@ def stop(pid_file: Path, patience: float) -> bool | None:
     pid = owner(pid_file)
     if pid is None:
         return None
-    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience
-    while owner(pid_file) is not None:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError), _end_of(pid) as has_ended:
+        os.kill(pid, signal.SIGTERM)
+        while owner(pid_file) is not None or not has_ended():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
     return True
+
+
+@contextlib.contextmanager
+def _end_of(pid: int) -> Iterator[Callable[[], bool]]:
+    """Whether a process has ended, also while nobody has waited for it. Elsewhere than on Linux its pid file says it."""
+    if not hasattr(os, "pidfd_open"):
+        yield lambda: True
+        return
+    process = os.pidfd_open(pid)
+    try:
+        yield lambda: bool(select.select([process], [], [], 0)[0])
+    finally:
+        os.close(process)
