@@ -74,7 +74,7 @@ def stop(pid_file: Path, patience: float) -> bool | None:
     if pid is None:
         return None
     deadline = time.monotonic() + patience
-    with contextlib.suppress(ProcessLookupError), _end_of(pid) as has_ended:
+    with _end_of(pid) as has_ended:
         os.kill(pid, signal.SIGTERM)
         while owner(pid_file) is not None or not has_ended():
             if time.monotonic() > deadline:
@@ -85,7 +85,7 @@ def stop(pid_file: Path, patience: float) -> bool | None:
 
 @contextlib.contextmanager
 def _end_of(pid: int) -> Iterator[Callable[[], bool]]:
-    """Whether a process has ended, also while nobody has waited for it. Elsewhere than on Linux its pid file says it."""
+    """Whether a process has ended, waited for or not. Elsewhere than on Linux its pid file alone says it."""
     if not hasattr(os, "pidfd_open"):
         yield lambda: True
         return

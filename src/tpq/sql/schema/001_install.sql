@@ -20,14 +20,10 @@ CREATE UNIQUE INDEX {name_unique} ON {table} (unique_key) WHERE unique_key IS NO
 
 -- Until when somebody wants to be woken, in milliseconds since 1970 (sql/ask.sql sets it). A sequence, because what it
 -- says is seen at once by all, and no row dies of it. Owned by a column, so that it is found whatever the table is called.
-DO $do$ BEGIN
-    IF current_setting('server_version_num')::int >= 150000 THEN
-        CREATE UNLOGGED SEQUENCE {name_bell_until} OWNED BY {table}.state;
-    ELSE
-        CREATE SEQUENCE {name_bell_until} OWNED BY {table}.state;
-    END IF;
-    PERFORM setval({bell_until}, 1);
-END $do$;
+-- Not an unlogged one: on a standby that is promoted before its first restartpoint that can not be read (PostgreSQL 15),
+-- and no message could be put in.
+CREATE SEQUENCE {name_bell_until} OWNED BY {table}.state;
+SELECT setval({bell_until}, 1);
 GRANT SELECT ON SEQUENCE {name_bell_until} TO PUBLIC;
 
 -- Shared by the queues of a schema, and made by the first: the next may be another role's, who could not replace it.
