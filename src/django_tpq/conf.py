@@ -22,9 +22,12 @@ class Settings:
     QUEUES: dict[str, str] = {"default": "tpq_futures.CallQueue"}
     """The call queues by name: each a model derived from `BaseCallQueue`."""
     CODEC: str = "pickle"
-    """How arguments and results are written, unless a task says otherwise: `pickle` or `json`."""
+    """How arguments and results are written, unless a task says otherwise: `pickle` or `json`. `restricted`: JSON,
+    and nothing else is written or read, whatever a task or a row says."""
     DEAD_LETTER_TTL: float | None = 14 * 24 * 3600
     """Seconds that a failed call is kept as a dead letter; None: for ever."""
+    ANSWER_TIMEOUT: float = 20
+    """Seconds that an executor waits for PostgreSQL's answer to a statement before it gives the connection up."""
     LISTEN: str | None = "same"
     """Where to LISTEN: an alias or a DSN that leads to the server directly; `same`: the queue's own alias;
     None: nowhere, everything polls."""

@@ -29,6 +29,8 @@ Callback = Callable[[str | None], None]
 """Called in the listener's thread with a notification's payload. None: look again, something may have been
 missed (the channel is listened to from now on, or not any more)."""
 
+ASK = 15.0
+"""Seconds of silence after which the server is asked whether it is still there."""
 DEAF = 60.0
 """Seconds after which a connection that could not hear is tried anew."""
 
@@ -159,9 +161,11 @@ class Listener:
             self._receive(connection)  # also what came with the answer to LISTEN: no socket shows it any more
             if self._closing and not listening:
                 return
-            ready = {file for file, _ in poller.poll(None if listening else self._idle * 1000)}
-            if not ready:
+            ready = {file for file, _ in poller.poll((ASK if listening else self._idle) * 1000)}
+            if not ready and not listening:
                 return  # nobody has been here for a while
+            if not ready:
+                connection.execute("")
             if self._wake_r in ready:
                 self._drain()
 

@@ -4,6 +4,8 @@ import os
 
 from tests.settings import *  # noqa: F403
 
+if seconds := os.environ.get("TPQ_TEST_ANSWER_TIMEOUT"):
+    TPQ_ANSWER_TIMEOUT = float(seconds)
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",

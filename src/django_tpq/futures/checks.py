@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
+from django_tpq.futures.codecs import RESTRICTED, usual
 from django_tpq.futures.options import LONGEST, TaskOptions
 from django_tpq.futures.results import CacheResults, DatabaseResults, store
 
@@ -86,9 +87,10 @@ def _of_queues() -> Iterator[CheckMessage]:
 
 def _of_values() -> Iterator[CheckMessage]:
     try:
-        TaskOptions(codec=settings.CODEC)
+        usual()
     except (TypeError, ValueError) as error:
-        yield Error(f"TPQ_CODEC: {error}", id="tpq_futures.E003")
+        hint = f"{RESTRICTED!r} is JSON, and refuses whatever else a task or a row asks for."
+        yield Error(f"TPQ_CODEC: {error}", hint=hint, id="tpq_futures.E003")
     ttl: Any = settings.RESULT_TTL
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl <= LONGEST:
         yield Error(

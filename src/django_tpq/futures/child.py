@@ -5,6 +5,7 @@ it anywhere, in the middle of a lock too.
 """
 
 import contextlib
+import faulthandler
 import logging
 import os
 import select
@@ -20,7 +21,7 @@ from django.utils.module_loading import autodiscover_modules
 from django_tpq.futures.executor import Executor
 from tpq.board import Board
 
-__all__ = ["CUT_SHORT", "ENDED", "FAILED", "run_child"]
+__all__ = ["CUT_SHORT", "ENDED", "FAILED", "TELL", "run_child"]
 
 logger = logging.getLogger("django_tpq.executor")
 
@@ -31,6 +32,8 @@ FAILED = 1
 CUT_SHORT = 75
 """Exit code: the grace time was over with calls still running; they are no suspects."""
 
+TELL = signal.SIGUSR2
+"""The signal that makes a process write to stderr where each of its threads is, whoever holds Python's lock."""
 GIVE_WAY = 0.001
 """Seconds after which a thread that computes gives way: the claim loop needs a turn after each answer of the server."""
 
@@ -53,6 +56,7 @@ def run_child(
         alive_file: a pipe that the supervisor holds open as long as it lives.
         grace: seconds for running calls after a stop.
     """
+    faulthandler.register(TELL, file=2)  # stderr, whatever sys.stderr is by then
     wake = _catch_signals()
     autodiscover_modules("tasks")
     sys.setswitchinterval(GIVE_WAY)

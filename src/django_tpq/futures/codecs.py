@@ -4,7 +4,12 @@ import json
 import pickle
 from typing import Any, Protocol
 
-__all__ = ["Codec", "JsonCodec", "PickleCodec", "codec"]
+from django_tpq.conf import settings
+
+__all__ = ["RESTRICTED", "Codec", "JsonCodec", "PickleCodec", "codec", "usual"]
+
+RESTRICTED = "restricted"
+"""The value of TPQ_CODEC that lets nothing but JSON be written or read."""
 
 
 class Codec(Protocol):
@@ -60,9 +65,17 @@ def codec(name: str) -> Codec:
     """The codec of a name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or TPQ_CODEC refuses it.
     """
-    try:
-        return CODECS[name]
-    except KeyError:
-        raise ValueError(f"there is no codec {name!r}; there are {', '.join(sorted(CODECS))}") from None
+    if name not in CODECS:
+        raise ValueError(f"there is no codec {name!r}; there are {', '.join(sorted(CODECS))}")
+    if name != "json" and settings.CODEC == RESTRICTED:
+        raise ValueError(
+            f"{name} is refused: TPQ_CODEC is {RESTRICTED!r}, so nothing but JSON is written or read"
+        )
+    return CODECS[name]
+
+
+def usual() -> Codec:
+    """The codec that TPQ_CODEC names."""
+    return codec("json" if settings.CODEC == RESTRICTED else settings.CODEC)

@@ -14,7 +14,7 @@ from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
-from django_tpq.futures.codecs import Codec, codec
+from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.results import ttl_of
@@ -117,13 +117,14 @@ def _rows(
 
 
 @functools.lru_cache(maxsize=1024)
-def _form(task: Any, registered: Any, usual_codec: str, *_settings: object) -> _Form:
+def _form(task: Any, registered: Any, *_settings: object) -> _Form:
     if task.origin.rpartition(".")[0] in NOWHERE:
         raise TypeError(
             f"task {task.name} is defined in a script or shell, where executors can not import it: "
             "move it to a module, such as an app's tasks.py"
         )
-    options, how = task.options, codec(task.options.codec or usual_codec)
+    options = task.options
+    how = codec(options.codec) if options.codec else usual()
     same: dict[str, Any] = {"task": task.name}
     if options.priority:
         same["priority"] = options.priority

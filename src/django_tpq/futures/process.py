@@ -1,6 +1,7 @@
 """One process of an executor, as its supervisor has it."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -8,14 +9,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django_tpq.futures.child import CUT_SHORT, ENDED
+from django_tpq.futures.child import CUT_SHORT, ENDED, TELL
 from django_tpq.futures.launch import start_command
 from tpq.board import Board
 
 __all__ = ["Plan", "Process"]
 
+logger = logging.getLogger("django_tpq.executor")
+
 ABORTED = 256
 """No exit code of a process: it ended with one that is ours to give, but not by its own will."""
+SILENT = 10.0
+"""Seconds without a turn of its claim loop after which a process is asked where it is."""
 STUCK = 30.0
 """Seconds without a turn of its claim loop, and without a running call, after which a process gets no beat."""
 
@@ -48,6 +53,8 @@ class Process:
     was_ready: bool = False
     was_cut_short: bool = False
     """Whether we killed it because it did not end when its time was over."""
+    silent_since: float = 0.0
+    """The last turn of its claim loop when it was asked where it is; 0: it was not asked."""
 
     @classmethod
     def start(cls, plan: Plan) -> "Process":
@@ -88,6 +95,20 @@ class Process:
         """Whether its loop turns, or a call runs (it may hold Python's lock for long)."""
         turned = max(self.board.turned, self.started_at)
         return self.code is None and (time.monotonic() - turned < STUCK or bool(self.board.running()))
+
+    @property
+    def has_fallen_silent(self) -> bool:
+        """Whether its loop does not turn, and it was not asked why since: a call may hold Python's lock."""
+        turned = self.board.turned
+        return bool(turned) and turned != self.silent_since and time.monotonic() - turned > SILENT
+
+    def tell(self) -> None:
+        """Let it write to its stderr where its threads are."""
+        self.silent_since = self.board.turned
+        names = ", ".join(sorted(self.board.running())) or "nothing"
+        logger.warning("process %s has not claimed or settled for a while; it runs %s", self.pid, names)
+        with contextlib.suppress(ProcessLookupError):
+            self.popen.send_signal(TELL)
 
     def begun(self, queues: Sequence[str]) -> dict[str, list[int]]:
         """After its death: the calls that may have caused it, by queue."""

@@ -11,7 +11,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 
 from django_tpq.futures.calls import BadSignature, Claimed, Failed, unpack, write
-from django_tpq.futures.codecs import Codec, codec
+from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.context import CurrentCall, running
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
@@ -51,7 +51,7 @@ class Runner:
             return _refused(call, str(error), started)
         except BaseException as error:  # noqa: BLE001 - unpickling runs the arguments' own code
             self.has_verified = True
-            return _failed(call, codec("pickle"), error, started)
+            return _failed(call, usual(), error, started)
         self.has_verified = True
         return self._call(task, call, how, args, kwargs, started)
 

@@ -95,6 +95,8 @@ class Supervisor:
             code = child.code
             if code is None:
                 self._hurry(child)
+                if child.has_fallen_silent and not self._failures:  # with the database away it is no wonder
+                    child.tell()
             elif self._bury(child, code):
                 self._children.remove(child)
                 child.close()

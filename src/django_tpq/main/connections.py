@@ -17,23 +17,33 @@ from psycopg import sql
 from django_tpq.conf import settings
 from tpq import session
 from tpq.bell import Listener, hears
+from tpq.patience import PatientConnection, minded
 from tpq.pooling import is_direct
 
 __all__ = ["bell_works", "connect", "connect_dsn", "listener", "require_postgresql"]
 
 DJANGOS_OWN = ("context", "cursor_factory", "prepare_threshold")
+LINE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What libpq would wait for without end: for a machine that is gone. The alias' OPTIONS come first."""
 
 
-def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a connection to an alias' database."""
+def connect(alias: str) -> PatientConnection:
+    """Open a connection to an alias' database; it waits for an answer no longer than TPQ_ANSWER_TIMEOUT."""
     require_postgresql(alias)
     wrapper = connections[alias]
     try:
         given = wrapper.get_connection_params()
     except DatabaseError as error:  # an embedded server that can not be had: away, like any other
         raise psycopg.OperationalError(str(error)) from error
-    parameters = {k: v for k, v in given.items() if k not in DJANGOS_OWN}
-    connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
+    parameters = LINE | {k: v for k, v in given.items() if k not in DJANGOS_OWN}
+    connection = PatientConnection.connect(**parameters, autocommit=True, prepare_threshold=None)
+    connection = minded(connection, settings.ANSWER_TIMEOUT)
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     if is_direct(connection):
         connection.prepare_threshold = 0
@@ -43,9 +53,11 @@ def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
     return connection
 
 
-def connect_dsn(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a connection to a DSN."""
-    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+def connect_dsn(dsn: str) -> PatientConnection:
+    """Open a connection to a DSN; as `connect`."""
+    line: dict[str, Any] = LINE | psycopg.conninfo.conninfo_to_dict(dsn)
+    connection = PatientConnection.connect(**line, autocommit=True, prepare_threshold=None)
+    return minded(connection, settings.ANSWER_TIMEOUT)
 
 
 def require_postgresql(alias: str) -> None:

@@ -92,6 +92,12 @@ def hold_the_lock(path: str) -> None:
 
 
 @task
+def hold_the_lock_for(seconds: float) -> None:
+    """Keep Python's lock in C code."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+
+
+@task
 def say(text: str) -> None:
     """Print to standard output."""
     print(text)
