@@ -4,11 +4,12 @@ They are plain operations: they can be undone, `sqlmigrate` shows them, and no o
 changes the models' state, so `makemigrations` sees nothing of them.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models, router
+from django.db import OperationalError, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor as Editor
 from django.db.migrations.operations import DeleteModel
@@ -28,6 +29,11 @@ __all__ = [
     "not_postgresql",
 ]
 
+LOCK_TIMEOUT = "2s"
+TRIES, PAUSE = 10, 1.0
+"""How often a lock is tried for, and the seconds between."""
+LOCKED = "55P03"
+"""PostgreSQL's code for a lock that was not to be had in time."""
 ROUTE_IT = (
     "change DATABASES, or send the queue to a PostgreSQL alias by a router (db_for_write and allow_migrate)"
 )
@@ -60,8 +66,42 @@ class QueueOperation(ModelOperation):
     def _run(self, app_label: str, editor: Editor, state: ProjectState, *, undo: bool) -> None:
         model = state.apps.get_model(app_label, self.name)
         if self.allow_migrate_model(editor.connection.alias, model) and _lives_on(editor.connection, model):
-            for statement in self.statements(model._meta.db_table, undo=undo):
-                editor.execute(statement)
+            table = model._meta.db_table
+            _patiently(editor, table, list(self.statements(table, undo=undo)))
+
+
+def _patiently(editor: Editor, table: str, statements: Sequence[str]) -> None:
+    """Run statements that lock a queue's table: all who use it wait behind a lock that waits, so it waits briefly."""
+    for tries in range(TRIES, 0, -1):
+        try:
+            _run_once(editor, statements)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) != LOCKED:
+                raise
+            if tries == 1:
+                raise OperationalError(
+                    f"the queue's table {table} was locked by others each of {TRIES} times, for {LOCK_TIMEOUT}: "
+                    "end the transactions that hold it (pg_stat_activity shows them), and migrate again"
+                ) from error
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def _run_once(editor: Editor, statements: Sequence[str]) -> None:
+    if editor.collect_sql:
+        for statement in statements:
+            editor.execute(statement)
+        return
+    connection = editor.connection
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT]
+        )
+        before, _ = cursor.fetchone()
+        for statement in statements:
+            editor.execute(statement)
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 class InstallQueue(QueueOperation):
