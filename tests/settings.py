@@ -22,6 +22,8 @@ DATABASES["default"]["TEST"] = {"NAME": "test_tpq"}
 # An executor beside the tests works on their database.
 DATABASES["default"]["NAME"] = os.environ.get("TPQ_TEST_DATABASE", DATABASES["default"]["NAME"])
 DATABASES["default"]["CONN_MAX_AGE"] = {"None": None}.get(os.environ.get("TPQ_TEST_CONN_MAX_AGE", ""), 0)
+if role := os.environ.get("TPQ_TEST_ROLE"):
+    DATABASES["default"]["OPTIONS"] = {"assume_role": role}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",
