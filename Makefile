@@ -1,11 +1,11 @@
-# The only door: make demo, make test, make check, make bench, make test-all.
+# The only door: make demo, make test, make check, make chaos, make load, make bench, make test-all.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-quick test-all clean
+.PHONY: help demo test check format chaos load bench bench-quick test-all clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ bench: $(VENV)/.bench  ## ours, bare SQL and other queues, for hours (PEERS= TES
 bench-quick: $(VENV)/.bench  ## ours beside bare SQL, under two minutes
 	@$(BIN)/python -m benchmarks --quick --repeats=1 $(ARGS)
 
+chaos: $(VENV)/.chaos  ## faults under load, and a checker, for 20 minutes (ARGS="--list", "--seed=…", a scenario)
+	@$(BIN)/python -m chaos $(ARGS)
+
+load: $(VENV)/.chaos  ## eight producers and four executors at full speed for ten minutes: does anything grow?
+	@$(BIN)/python -m chaos.load $(ARGS)
+
 test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
 	@PATH="$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[1-4]*/bin 2>/dev/null | paste -sd:):$$PATH" \
 		$(BIN)/tox --skip-missing-interpreters true $(ARGS)
@@ -46,7 +52,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of packages: a second run installs nothing.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.bench $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
+$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.chaos $(VENV)/.bench $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
 	@echo "setting up $(VENV) for $*"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

@@ -17,22 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from chaos.server import FAST, rooms
 from tpq.embedded.guard import GUARD, SERVER, Account, Postmaster
 from tpq.embedded.locks import is_held
 
 SOURCE = Path(__file__).parents[2] / "src"
 CLIENT = Path(__file__).with_name("client.py")
 PROCESS = {"user", "group", "extra_groups", "env", "wrap"}
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-
-
-def rooms() -> str:
-    """Memory if there is enough of it (containers have little, and run nothing from it): a server is 1,000 files."""
-    with contextlib.suppress(OSError):
-        memory = os.statvfs("/dev/shm")
-        if memory.f_bavail * memory.f_frsize > 2**30 and not memory.f_flag & os.ST_NOEXEC:
-            return "/dev/shm"
-    return "/tmp"
 
 
 def until(condition: Callable[[], Any], within: float = 10.0) -> Any:

@@ -1,0 +1,67 @@
+"""Tasks that go wrong in every way, among others that do not."""
+
+import time
+
+from chaos.arena import Arena
+from chaos.ledger import Kind
+from chaos.scenario import Scenario
+
+__all__ = ["SCENARIOS"]
+
+MISDEEDS = (
+    "raises SystemExit",
+    "raises KeyboardInterrupt",
+    "raises GeneratorExit",
+    "raises what can not be pickled, read or compared",
+    "leaves a transaction open",
+    "breaks its transaction",
+    "closes its connection",
+    "runs out of memory",
+)
+DEATHS = ("os._exit(0)", "os._exit(1)", "segmentation fault", "abort", "is killed for its memory")
+"""Names in chaos.project.tasks, which needs a project to be imported."""
+
+
+def wait(arena: Arena) -> None:
+    """Nothing is done from outside."""
+    time.sleep(20)
+
+
+STUCK = 14.0
+"""Seconds in C code with Python's lock: longer than a lease."""
+REPORT = "has not claimed or settled for a while; it runs chaos.project.tasks.sticks"
+WHERE = "in sticks"
+
+
+def stick(arena: Arena) -> None:
+    """A task holds Python's lock in C code for 14 s. It is reported with its stack, and runs once."""
+    from chaos.project import tasks
+
+    number = 900_000_001
+    arena.ledger.note(Kind.ASKED, number, {"kind": "sticks"})
+    tasks.sticks.using(priority=9).delay(number, STUCK)
+    arena.ledger.note(Kind.ACKNOWLEDGED, number)
+    time.sleep(STUCK + 3)
+    logs = [executor.log.read_text() for executor in arena.executors]
+    if not any(REPORT in text and WHERE in text for text in logs):
+        arena.troubles.append("nobody has reported the call that is stuck, with its stack")
+
+
+SCENARIOS = (
+    Scenario(
+        name="tasks-misbehave",
+        about="Tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and what can not be pickled, "
+        "read or compared, leave transactions open or broken, close connections, run out of memory.",
+        inject=wait,
+        evils=MISDEEDS,
+        is_short=True,
+    ),
+    Scenario(
+        name="tasks-kill",
+        about="Tasks that end their process: os._exit, a segmentation fault, abort, the kernel's SIGKILL.",
+        inject=wait,
+        evils=DEATHS,
+        recovers_within=15,
+    ),
+    Scenario(name="task-stuck", about=" ".join((stick.__doc__ or "").split()), inject=stick),
+)

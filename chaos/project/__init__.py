@@ -1,0 +1,1 @@
+"""A Django project that is put under load and faults."""

@@ -1,0 +1,155 @@
+"""Tasks that note in the ledger when they run, and some that go wrong in every way."""
+
+import ctypes
+import os
+import resource
+import signal
+import time
+import uuid
+
+from django.db import connection, transaction
+
+from chaos.ledger import Kind, Ledger
+from django_tpq.futures import task
+
+ledger = Ledger(os.environ.get("CHAOS_LEDGER", "."))
+
+
+class Odd(BaseException):
+    """An exception that nothing can be done with."""
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        raise RuntimeError("no pickle")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    __hash__ = BaseException.__hash__
+
+
+class Run:
+    """A run in the ledger, for a block; an exception is an end, too."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.name = number, uuid.uuid4().hex
+
+    def __enter__(self) -> str:
+        ledger.note(Kind.STARTED, self.number, self.name)
+        return self.name
+
+    def __exit__(self, *_: object) -> None:
+        ledger.note(Kind.ENDED, self.number, self.name)
+
+
+@task
+def work(number: int, seconds: float = 0.0) -> str:
+    """Take so long; the name of the run."""
+    with Run(number) as name:
+        time.sleep(seconds)
+    return name
+
+
+@task(result_ttl=0)
+def nothing() -> None:
+    """Nothing at all, and nobody wants its result."""
+
+
+@task
+def fails(number: int) -> None:
+    """Raise an ordinary exception."""
+    with Run(number):
+        raise ValueError(f"call {number} fails, as it is meant to")
+
+
+@task
+def misbehaves(number: int, how: str) -> None:
+    """Raise what nobody expects, or leave the database in disorder; the process lives on."""
+    with Run(number):
+        MISDEEDS[how]()
+
+
+def _leave_a_transaction_open() -> None:
+    connection.ensure_connection()
+    transaction.set_autocommit(False)
+    connection.cursor().execute("SELECT count(*) FROM project_effect")
+
+
+def _break_the_transaction() -> None:
+    transaction.set_autocommit(False)
+    connection.cursor().execute("SELECT 1 / 0")
+
+
+def _close_the_connection() -> None:
+    connection.ensure_connection()
+    connection.connection.close()
+
+
+def _eat_memory() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, hard))
+    try:
+        bytearray(8 << 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+MISDEEDS = {
+    "raises SystemExit": lambda: _raise(SystemExit(3)),
+    "raises KeyboardInterrupt": lambda: _raise(KeyboardInterrupt()),
+    "raises GeneratorExit": lambda: _raise(GeneratorExit()),
+    "raises what can not be pickled, read or compared": lambda: _raise(Odd()),
+    "leaves a transaction open": _leave_a_transaction_open,
+    "breaks its transaction": _break_the_transaction,
+    "closes its connection": _close_the_connection,
+    "runs out of memory": _eat_memory,
+}
+RETURNS = frozenset({"leaves a transaction open", "closes its connection"})
+"""Misdeeds that end without an exception."""
+
+
+@task
+def dies(number: int, how: str) -> None:
+    """End the process."""
+    with Run(number):
+        about = {"id": uuid.uuid4().hex, "name": how, "pids": [os.getpid()], "deadly": True}
+        ledger.note(Kind.FAULT, 0, about)
+        DEATHS[how]()
+
+
+def _be_killed_for_memory() -> None:
+    """What the kernel does to a process that has eaten all there is."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+DEATHS = {
+    "os._exit(0)": lambda: os._exit(0),
+    "os._exit(1)": lambda: os._exit(1),
+    "segmentation fault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "is killed for its memory": _be_killed_for_memory,
+}
+
+
+@task
+def sticks(number: int, seconds: float) -> str:
+    """Hold Python's lock in C code."""
+    with Run(number) as name:
+        ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    return name
+
+
+if os.environ.get("CHAOS_RELEASE", "2") == "2":
+
+    @task
+    def is_new(number: int) -> str:
+        """A task that the release before does not know."""
+        with Run(number) as name:
+            return name
