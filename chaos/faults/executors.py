@@ -101,6 +101,6 @@ SCENARIOS = (
     _scenario("executor-killed", kill_an_executor, within=15),
     _scenario("every-executor-killed", kill_all_executors, within=15),
     _scenario("supervisor-killed", kill_supervisors, within=15),
-    _scenario("executor-frozen", freeze_an_executor, is_short=True),
+    _scenario("executor-frozen", freeze_an_executor),
     _scenario("deploys", roll),
 )

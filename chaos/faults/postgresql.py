@@ -190,7 +190,7 @@ def _about(function: object) -> str:
 
 
 SCENARIOS = (
-    Scenario(name="postgresql-killed", about=_about(kill), inject=kill, is_short=True),
+    Scenario(name="postgresql-killed", about=_about(kill), inject=kill),
     Scenario(name="postgresql-restarted", about=_about(restart), inject=restart),
     Scenario(name="connections-terminated", about=_about(terminate), inject=terminate, is_short=True),
     Scenario(name="postgresql-hangs", about=_about(hang), inject=hang),

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,7 @@ SCENARIOS = (
         name="clock-wrong",
         about=" ".join((set_a_clock_wrong.__doc__ or "").split()),
         inject=set_a_clock_wrong,
+        hindrance=lambda: None if find_spec("time_machine") else "time-machine is not installed",
         recovers_within=15,
     ),
     Scenario(

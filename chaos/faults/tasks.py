@@ -54,7 +54,6 @@ SCENARIOS = (
         "read or compared, leave transactions open or broken, close connections, run out of memory.",
         inject=wait,
         evils=MISDEEDS,
-        is_short=True,
     ),
     Scenario(
         name="tasks-kill",
