@@ -49,6 +49,8 @@ class Message:
     headers: Any
     body: Any
     error: str | None
+    errors: Any
+    """One `{"at", "consumer", "error"}` for each run that failed, the last 50 of them; None: none has."""
     enqueued_at: datetime
 
     COLUMNS = (
@@ -64,6 +66,7 @@ class Message:
         "headers",
         "body",
         "error",
+        "errors",
         "enqueued_at",
     )
 
@@ -74,6 +77,7 @@ class Message:
         values["state"] = State(values["state"])
         values["body"] = decode(values["body"])
         values["headers"] = decode(values["headers"])
+        values["errors"] = decode(values["errors"])
         return cls(**values)
 
 

@@ -24,7 +24,7 @@ __all__ = [
     "version",
 ]
 
-VERSION = 1
+VERSION = 2
 """The version this code installs and needs."""
 
 Cursor = Callable[[], AbstractContextManager[Any]]

@@ -7,6 +7,7 @@ composed with `psycopg.sql` and kept.
 import hashlib
 from functools import cache
 from importlib import resources
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -58,9 +59,20 @@ def compose(
 def _parts(name: str, table: str, returning: tuple[str, ...]) -> dict[str, sql.Composable]:
     """The statements that one is made of."""
     names = ("ack", "claim") if name == "exchange" else ()
-    return {part: sql.SQL(compose(part, table, returning=returning)) for part in names}
+    parts: dict[str, sql.Composable] = {
+        part: sql.SQL(compose(part, table, returning=returning)) for part in names
+    }
+    error = sql.SQL(_ERRORS.get(name, "NULL::text"))
+    return parts | {"error": error, "failed": sql.SQL(_read("failed")).format(error=error)}
 
 
+_ERRORS: dict[str, LiteralString] = {
+    "retry": "receipt.error",
+    "bury": "receipt.error",
+    "reclaim": "'the executor was lost while it ran'::text",
+    "promote": "'the lease ended without an answer'::text",
+}
+"""The statements by which a run fails, and its error there: it joins those of the runs before."""
 _OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell", "bell_until")
 _CONFLICT = "ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead' DO NOTHING"
 

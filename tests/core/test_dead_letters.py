@@ -122,3 +122,50 @@ def test_what_became_of_messages_is_told_by_id(table, put, dead):
         buried: ("dead", "bad", False, 9),
         ready: ("ready", None, False, 0),
     }
+
+
+# What went wrong ------------------------------------------------------------------------------------------
+
+
+def failed(table, row, number):
+    return [(entry["consumer"], entry["error"]) for entry in row(table, number)["errors"] or ()]
+
+
+def test_each_run_that_failed_is_kept_with_its_error_and_who_ran_it(table, put, row):
+    number = put(max_deliveries=9)
+    (message,) = table.claim(7, 1)
+    table.retry([Receipt(number, message.claim_no)], [timedelta(0)], ["first"])
+    table.claim(8, 1)
+    table.reclaim([8], begun=[number])
+    (message,) = table.claim_suspect(9)
+    table.bury([Receipt(number, message.claim_no)], ["last"])
+    expected = [(7, "first"), (8, "the executor was lost while it ran"), (9, "last")]
+    assert failed(table, row, number) == expected
+
+
+def test_a_lease_that_ended_is_a_run_that_failed(table, put, row):
+    number = put()
+    table.lease(timedelta(microseconds=1))
+    table.promote()
+    assert failed(table, row, number) == [(0, "the lease ended without an answer")]
+
+
+def test_what_did_not_run_has_not_failed(table, put, row):
+    number = put()
+    (message,) = table.claim(7, 1)
+    table.retry([Receipt(number, message.claim_no)], [timedelta(0)], ["nobody knows it"], counts=False)
+    (message,) = table.claim(7, 1)
+    table.release([Receipt(number, message.claim_no)])
+    table.claim(7, 1)
+    table.reclaim([7], begun=[])
+    assert row(table, number)["errors"] is None
+
+
+def test_errors_outlive_the_revival_and_the_last_fifty_are_kept(table, put, row):
+    number = put(max_deliveries=99)
+    for index in range(53):
+        (message,) = table.claim(1, 1)
+        table.bury([Receipt(number, message.claim_no)], [f"no. {index}"])
+        table.requeue([number])
+    kept = failed(table, row, number)
+    assert (len(kept), kept[0], kept[-1]) == (50, (1, "no. 3"), (1, "no. 52"))

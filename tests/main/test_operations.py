@@ -90,7 +90,7 @@ def optimized(*operations: Operation) -> list[Operation]:
 
 
 def test_an_installed_queue_has_its_version_its_checks_and_its_numbers(history):
-    history.apply(create(), InstallQueue("Post"))
+    history.apply(create(), InstallQueue("Post", schema.VERSION))
     assert version() == schema.VERSION
     run("INSERT INTO shop_post (body) VALUES ('1'), ('2')")
     assert [seq for _, seq in run(ROWS)] == [1, 2]
@@ -101,7 +101,7 @@ def test_an_installed_queue_has_its_version_its_checks_and_its_numbers(history):
 def test_rows_that_are_there_keep_their_order_and_new_ones_come_behind(history):
     history.apply(create())
     run("INSERT INTO shop_post (body) SELECT '1' FROM generate_series(1, 3)")
-    history.apply(InstallQueue("Post"))
+    history.apply(InstallQueue("Post", schema.VERSION))
     run("INSERT INTO shop_post (body) VALUES ('2')")
     assert [seq for _, seq in run(ROWS)] == [1, 2, 3, 4]
 
@@ -109,12 +109,12 @@ def test_rows_that_are_there_keep_their_order_and_new_ones_come_behind(history):
 def test_undoing_an_installation_leaves_the_rows_and_nothing_else(history):
     history.apply(create())
     before = names()
-    history.apply(InstallQueue("Post"))
+    history.apply(InstallQueue("Post", schema.VERSION))
     assert names() > before
     run("INSERT INTO shop_post (body) VALUES ('1')")
     history.undo()
     assert (version(), names(), len(run(ROWS))) == (None, before, 1)
-    history.apply(InstallQueue("Post"))
+    history.apply(InstallQueue("Post", schema.VERSION))
     assert version() == schema.VERSION
 
 
@@ -122,8 +122,8 @@ def test_the_bell_that_queues_share_goes_with_the_last_of_them(history):
     run("CREATE SCHEMA apart; SET LOCAL search_path = apart")  # the tests' own queues ring elsewhere
     rings = "SELECT to_regproc('tpq_ring') IS NOT NULL"
     history.apply(create("Post"), create("Mail"))
-    history.apply(InstallQueue("Post"))
-    history.apply(InstallQueue("Mail"))
+    history.apply(InstallQueue("Post", schema.VERSION))
+    history.apply(InstallQueue("Mail", schema.VERSION))
     history.undo()
     assert run(rings) == [(True,)]
     history.undo()
@@ -131,9 +131,9 @@ def test_the_bell_that_queues_share_goes_with_the_last_of_them(history):
 
 
 def test_a_deleted_queue_leaves_a_bell_that_disturbs_nobody(history):
-    history.apply(create("Post"), InstallQueue("Post"))
+    history.apply(create("Post"), InstallQueue("Post", schema.VERSION))
     history.apply(DeleteModel("Post"))
-    history.apply(create("Mail"), InstallQueue("Mail"))
+    history.apply(create("Mail"), InstallQueue("Mail", schema.VERSION))
     assert version("shop_mail") == schema.VERSION
 
 
@@ -141,7 +141,7 @@ def test_a_deleted_queue_leaves_a_bell_that_disturbs_nobody(history):
     "table", ["Posts", "order", "two words", "a.b", "t" * 63, "früh" + "ü" * 20, "t" * 60 + "_Ab"]
 )
 def test_a_table_may_have_any_name(history, table):
-    history.apply(create(db_table=table), InstallQueue("Post"))
+    history.apply(create(db_table=table), InstallQueue("Post", schema.VERSION))
     assert version(table) == schema.VERSION
     history.undo()
     assert not schema.exists(table, connection.cursor)
@@ -153,10 +153,10 @@ def test_outside_a_transaction_an_installation_is_whole_or_not_there(transaction
     try:
         run("CREATE UNIQUE INDEX shop_post_unique ON shop_post (id)")
         with pytest.raises(Exception, match="shop_post_unique"):
-            history.apply(InstallQueue("Post"), atomic=False)
+            history.apply(InstallQueue("Post", schema.VERSION), atomic=False)
         assert (version(), names()) == (None, {"shop_post_unique"})
         run("DROP INDEX shop_post_unique")
-        history.apply(InstallQueue("Post"), atomic=False)
+        history.apply(InstallQueue("Post", schema.VERSION), atomic=False)
         assert version() == schema.VERSION
     finally:
         run("DROP TABLE shop_post")
@@ -164,7 +164,7 @@ def test_outside_a_transaction_an_installation_is_whole_or_not_there(transaction
 
 def test_the_statements_can_be_shown_without_being_run(history):
     history.apply(create())
-    shown = "\n".join(history.apply(InstallQueue("Post"), collect=True))
+    shown = "\n".join(history.apply(InstallQueue("Post", schema.VERSION), collect=True))
     assert version() is None
     run(shown)
     assert version() == schema.VERSION
@@ -172,7 +172,7 @@ def test_the_statements_can_be_shown_without_being_run(history):
 
 @pytest.mark.parametrize("options", [{"managed": False}, {"swappable": "AUTH_USER_MODEL"}])
 def test_a_model_that_has_no_table_of_its_own_is_left_alone(history, options):
-    history.apply(create(**options), InstallQueue("Post"))
+    history.apply(create(**options), InstallQueue("Post", schema.VERSION))
     history.undo()
 
 
@@ -203,11 +203,11 @@ def test_installing_a_later_version_goes_all_its_steps(history, steps):
     ],
 )
 def test_a_renamed_table_has_objects_of_its_name_and_gets_the_old_ones_back(history, rename, name, table):
-    history.apply(create(), InstallQueue("Post"))
+    history.apply(create(), InstallQueue("Post", schema.VERSION))
     before = names()
     history.apply(rename, RenameQueue(name, old_table="shop_post"))
     assert not names(table) & before
-    history.apply(create("Other", db_table="shop_post"), InstallQueue("Other"))
+    history.apply(create("Other", db_table="shop_post"), InstallQueue("Other", schema.VERSION))
     assert names() == before
     history.undo()
     history.undo()
@@ -216,7 +216,7 @@ def test_a_renamed_table_has_objects_of_its_name_and_gets_the_old_ones_back(hist
 
 def test_a_renamed_queue_can_still_be_undone(history):
     history.apply(create())
-    history.apply(InstallQueue("Post"))
+    history.apply(InstallQueue("Post", schema.VERSION))
     history.apply(RenameModel("Post", "Letter"), RenameQueue("Letter", old_table="shop_post"))
     history.undo()
     history.undo()
@@ -224,14 +224,14 @@ def test_a_renamed_queue_can_still_be_undone(history):
 
 
 def test_a_deleted_queue_comes_back_as_a_queue(history):
-    history.apply(create(), InstallQueue("Post"))
-    history.apply(UninstallQueue("Post", version=1), DeleteModel("Post"))
+    history.apply(create(), InstallQueue("Post", schema.VERSION))
+    history.apply(UninstallQueue("Post", schema.VERSION), DeleteModel("Post"))
     history.undo()
     assert version() == schema.VERSION
 
 
 def test_a_queue_that_plain_makemigrations_deleted_can_be_undone_to_its_beginning(history):
-    history.apply(create(), InstallQueue("Post"))
+    history.apply(create(), InstallQueue("Post", schema.VERSION))
     history.apply(DeleteModel("Post"))
     history.undo()
     assert version() is None
@@ -240,7 +240,7 @@ def test_a_queue_that_plain_makemigrations_deleted_can_be_undone_to_its_beginnin
 
 
 def test_a_queue_that_comes_and_goes_is_optimized_away():
-    queue = [create(), InstallQueue("Post"), UpgradeQueue("Post", to=2)]
+    queue = [create(), InstallQueue("Post", schema.VERSION), UpgradeQueue("Post", to=2)]
     assert [operation.describe() for operation in optimized(*queue)][1:] == ["Install queue Post (version 2)"]
     assert optimized(*queue, UninstallQueue("Post", version=2), DeleteModel("Post")) == []
     assert optimized(*queue, DeleteModel("Post")) == []
@@ -251,7 +251,7 @@ def test_a_queue_that_comes_and_goes_is_optimized_away():
 def test_the_optimizer_keeps_each_operation_on_its_side_of_the_others():
     story = [
         create(),
-        InstallQueue("Post"),
+        InstallQueue("Post", schema.VERSION),
         RenameModel("Post", "Letter"),
         RenameQueue("Letter", "shop_post"),
     ]
@@ -260,8 +260,8 @@ def test_the_optimizer_keeps_each_operation_on_its_side_of_the_others():
 
 def test_the_optimizer_works_across_the_queues_of_others():
     column = AddField("Post", "tenant", models.TextField())
-    assert len(optimized(create("Post"), create("Mail"), InstallQueue("Mail"), column)) == 3
-    assert len(optimized(create("Post"), InstallQueue("Post"), column)) == 3
+    assert len(optimized(create("Post"), create("Mail"), InstallQueue("Mail", schema.VERSION), column)) == 3
+    assert len(optimized(create("Post"), InstallQueue("Post", schema.VERSION), column)) == 3
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def history(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(operations, "LOCK_TIMEOUT", "100ms")
     monkeypatch.setattr(operations, "PAUSE", 0.05)
     history = History()
-    history.apply(create(), InstallQueue("Post"))
+    history.apply(create(), InstallQueue("Post", schema.VERSION))
     yield history
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS shop_post")
@@ -46,14 +46,14 @@ def test_who_does_not_get_the_lock_says_what_holds_it_and_changes_nothing(histor
     with pytest.raises(
         OperationalError, match=r"shop_post was locked by others each of 3 times, for 100ms: end the"
     ):
-        history.apply(UninstallQueue("Post", version=1))
+        history.apply(UninstallQueue("Post", schema.VERSION))
     holder.rollback()
     assert version() == schema.VERSION
 
 
 def test_the_lock_is_tried_for_again(history, holder):
     threading.Timer(0.5, holder.rollback).start()
-    history.apply(UninstallQueue("Post", version=1))
+    history.apply(UninstallQueue("Post", schema.VERSION))
     assert version() is None
 
 
@@ -63,7 +63,7 @@ def test_who_uses_the_queue_meanwhile_waits_no_longer_than_the_lock_is_tried_for
     monkeypatch.setattr(operations, "PAUSE", 0.5)
     threading.Timer(1.5, holder.rollback).start()
     thread = threading.Thread(
-        target=lambda: (history.apply(UninstallQueue("Post", version=1)), connection.close())
+        target=lambda: (history.apply(UninstallQueue("Post", schema.VERSION)), connection.close())
     )
     thread.start()
     parameters = {k: v for k, v in connection.get_connection_params().items() if k in KEYS}
@@ -77,11 +77,11 @@ def test_who_uses_the_queue_meanwhile_waits_no_longer_than_the_lock_is_tried_for
 def test_the_rest_of_the_migration_has_the_timeout_that_it_had(history):
     with connection.schema_editor() as editor, connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '7s'")
-        UninstallQueue("Post", version=1).database_forwards("shop", editor, history.state, history.state)
+        UninstallQueue("Post", schema.VERSION).database_forwards("shop", editor, history.state, history.state)
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("7s",)
 
 
 def test_other_errors_are_not_tried_again(history):
     with pytest.raises(Exception, match="is an identity column"):
-        history.apply(InstallQueue("Post"))
+        history.apply(InstallQueue("Post", schema.VERSION))

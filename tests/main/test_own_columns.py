@@ -14,6 +14,7 @@ from django_tpq.main.managers import COPY_FROM
 from django_tpq.main.models import BaseQueue
 from django_tpq.main.operations import InstallQueue
 from tests.testapp.models import PlainQueue, TenantQueue
+from tpq import schema
 
 pytestmark = pytest.mark.django_db
 queue = TenantQueue.objects
@@ -65,7 +66,9 @@ def order_queue():
 
         with connection.schema_editor() as editor:
             editor.create_model(OrderQueue)
-            for statement in InstallQueue("OrderQueue").statements("testapp_orderqueue", undo=False):
+            for statement in InstallQueue("OrderQueue", schema.VERSION).statements(
+                "testapp_orderqueue", undo=False
+            ):
                 editor.execute(statement)
         yield OrderQueue.objects
 

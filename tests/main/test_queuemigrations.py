@@ -13,7 +13,7 @@ POST = """
 LETTER = POST.replace("Post", "Letter")
 VERSIONS = """
     SELECT conrelid::regclass::text FROM pg_constraint
-    WHERE contype = 'c' AND obj_description(oid, 'pg_constraint') = 'tpq 1' ORDER BY 1
+    WHERE contype = 'c' AND obj_description(oid, 'pg_constraint') = 'tpq 2' ORDER BY 1
 """
 TABLES = (
     "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
@@ -79,7 +79,7 @@ def test_it_makes_migrations_that_install_and_then_nothing_is_left_to_make(proje
                 db_table = "Mail of the shop"
         """
     )
-    assert "Install queue Mail (version 1)" in project.manage("queuemigrations", "--check", code=1).stdout
+    assert "Install queue Mail (version 2)" in project.manage("queuemigrations", "--check", code=1).stdout
     project.manage("queuemigrations", "--dry-run")
     assert project.migrations() == []
 
@@ -171,7 +171,7 @@ def test_a_setting_makes_makemigrations_and_migrate_see_to_queues(project):
     project.manage("migrate")
     project.configure("TPQ_MAKEMIGRATIONS = True")
     assert "have changes that are not yet reflected" in project.manage("migrate").stdout
-    assert "Install queue Post (version 1)" in project.manage("makemigrations").stdout
+    assert "Install queue Post (version 2)" in project.manage("makemigrations").stdout
     assert "have changes" not in project.manage("migrate").stdout
     assert queues(project) == ["shop_post"]
 
@@ -252,21 +252,80 @@ def test_a_queue_behind_the_code_is_reported_and_upgraded(project):
 
         first = schema.install_statement
         mark = "COMMENT ON CONSTRAINT shop_post_state ON shop_post IS 'tpq {}'"
-        second = lambda undo: mark.format(1 if undo else 2)
-        schema.VERSION = 2
+        third = lambda undo: mark.format(2 if undo else 3)
+        schema.VERSION = 3
         schema.install_statement = lambda table, step, *, undo=False: (
-            second(undo) if step == 2 else first(table, step, undo=undo)
+            third(undo) if step == 3 else first(table, step, undo=undo)
         )
         """
     )
     told = project.manage("check", "--database", "default").stderr
-    assert "They lack: Upgrade queue Post to version 2" in told
-    assert "of version 1, not 2" in told
+    assert "They lack: Upgrade queue Post to version 3" in told
+    assert "of version 2, not 3" in told
     project.manage("queuemigrations")
-    assert project.migrations() == ["0001_initial", "0002_upgrade_post_2"]
+    assert project.migrations() == ["0001_initial", "0002_upgrade_post_3"]
     project.manage("migrate")
     assert not project.manage("check", "--database", "default").stderr
+    assert queues(project) == []
     project.manage("migrate", "shop", "0001")
+    assert queues(project) == ["shop_post"]
+
+
+FIRST_VERSION = """
+from django.db import migrations, models
+import django.db.models.functions.datetime
+import django_tpq.main.leases
+from django_tpq.main.operations import InstallQueue
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            name="Post",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.BigIntegerField(db_default=0, editable=False)),
+                ("state", models.CharField(max_length=8, db_default="ready", choices=[
+                    (name, name) for name in ("ready", "waiting", "claimed", "dead")])),
+                ("priority", models.SmallIntegerField(db_default=0)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("claim_no", models.IntegerField(db_default=0, editable=False)),
+                ("attempt", models.IntegerField(db_default=0)),
+                ("max_attempts", models.IntegerField(db_default=1)),
+                ("deliveries", models.SmallIntegerField(db_default=0)),
+                ("max_deliveries", models.SmallIntegerField(db_default=3)),
+                ("claimed_by", models.BigIntegerField(blank=True, editable=False, null=True)),
+                ("unique_key", models.CharField(blank=True, max_length=255, null=True)),
+                ("headers", models.JSONField(blank=True, null=True)),
+                ("body", models.JSONField(blank=True, null=True)),
+                ("error", models.TextField(blank=True, null=True)),
+                ("enqueued_at", models.DateTimeField(
+                    db_default=django.db.models.functions.datetime.Now(), editable=False)),
+            ],
+            options={"abstract": False},
+        ),
+        InstallQueue(name="Post", version=1),
+    ]
+"""
+
+
+def test_a_queue_of_the_first_version_gets_its_new_column_by_our_step_alone(project):
+    project.models(POST)
+    project.write("shop/migrations/__init__.py", "")
+    project.write("shop/migrations/0001_initial.py", FIRST_VERSION)
+    project.manage("migrate", "shop")
+    assert "Upgrade queue Post to version 2" in project.manage("check").stderr
+    project.manage("queuemigrations")
+    assert project.migrations() == ["0001_initial", "0002_upgrade_post_2"]
+    written = (project.path / "shop/migrations/0002_upgrade_post_2.py").read_text()
+    assert "AddField" not in written
+    project.manage("migrate", "shop")
+    assert "No changes" in project.manage("queuemigrations").stdout
+    columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'shop_post'"
+    assert project.sql(columns) == [(17,)]
+    project.manage("migrate", "shop", "0001")
+    project.manage("migrate", "shop")
     assert queues(project) == ["shop_post"]
 
 

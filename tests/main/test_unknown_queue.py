@@ -9,6 +9,7 @@ import tpq
 from django_tpq.main.errors import UnknownQueue
 from django_tpq.main.models import BaseQueue
 from django_tpq.main.operations import InstallQueue
+from tpq import schema
 
 VERBS = {
     "enqueue": lambda queue: queue.enqueue(1),
@@ -83,7 +84,9 @@ def test_a_table_that_is_installed_later_is_a_queue_at_once_with_its_rows(plain)
         plain.objects.count()
     plain.objects.bulk_create([plain(body=body) for body in range(3)])
     with connection.schema_editor(atomic=False) as editor:
-        for statement in InstallQueue("LostQueue").statements("testapp_lostqueue", undo=False):
+        for statement in InstallQueue("LostQueue", schema.VERSION).statements(
+            "testapp_lostqueue", undo=False
+        ):
             editor.execute(statement)
     plain.objects.enqueue(3)
     assert plain.objects.dequeue_many(9) == [0, 1, 2, 3]

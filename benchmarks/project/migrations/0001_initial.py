@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("headers", models.JSONField(blank=True, null=True)),
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
+                ("errors", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -55,6 +56,6 @@ class Migration(migrations.Migration):
         ),
         django_tpq.main.operations.InstallQueue(
             name="BenchQueue",
-            version=1,
+            version=2,
         ),
     ]

@@ -17,7 +17,7 @@ class QueuesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks; see to queues in plain `makemigrations` if TPQ_MAKEMIGRATIONS says so."""
-        from django_tpq.main import checks  # noqa: F401, PLC0415 - checks need the models
+        from django_tpq.main import checks, deployment  # noqa: F401, PLC0415 - checks need the models
         from django_tpq.main.autodetector import is_queue, see_to_queues  # noqa: PLC0415
 
         for model in apps.get_models():

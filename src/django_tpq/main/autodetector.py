@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.db import connection, models
 from django.db.backends.utils import truncate_name
 from django.db.migrations import operations as django_operations
@@ -21,7 +21,7 @@ from django_tpq.main.models import BaseQueue
 from django_tpq.main.operations import InstallQueue, QueueOperation, RenameQueue, UninstallQueue, UpgradeQueue
 from tpq import schema
 
-__all__ = ["Migrated", "QueueAutodetector", "is_queue", "lacking", "migrated", "see_to_queues"]
+__all__ = ["Migrated", "QueueAutodetector", "is_queue", "lacking", "migrated", "queues", "see_to_queues"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,12 @@ Before = dict[tuple[str, str], Migrated]
 def is_queue(model: type[models.Model]) -> bool:
     """Whether a model is a queue with a table of its own. Children and proxies are refused by a check."""
     return issubclass(model, BaseQueue) and not model._meta.proxy and not model._meta.parents
+
+
+def queues(app_configs: Iterable[AppConfig] | None = None) -> list[type[models.Model]]:
+    """The queues of some apps, or of all."""
+    chosen = apps.get_app_configs() if app_configs is None else app_configs
+    return [model for app in chosen for model in app.get_models() if is_queue(model)]
 
 
 def lacking(name: str, table: str, record: Migrated | None) -> list[QueueOperation]:
@@ -126,6 +132,7 @@ class QueueAutodetector(MigrationAutodetector):
 
     new_model_keys: set[tuple[str, str]]
     renamed_models: dict[tuple[str, str], str]
+    generated_operations: dict[str, list[Operation]]
 
     def _build_migration_list(self, graph: MigrationGraph | None = None) -> None:
         """Add our operations here, where Django's are sorted already: ours go before or behind all of them."""
@@ -133,8 +140,19 @@ class QueueAutodetector(MigrationAutodetector):
         for app_label, operation in reversed(self._for_lost_queues(before)):
             self.add_operation(app_label, operation, beginning=True)
         for app_label, operation in self._for_queues(before):
+            self._leave_columns_to(app_label, operation)
             self.add_operation(app_label, operation)
         super()._build_migration_list(graph)  # type: ignore[misc]
+
+    def _leave_columns_to(self, app_label: str, ours: QueueOperation) -> None:
+        """Drop Django's AddField for the columns that an operation of ours brings."""
+        self.generated_operations[app_label] = [
+            operation
+            for operation in self.generated_operations.get(app_label, [])
+            if not isinstance(operation, django_operations.AddField)
+            or operation.model_name_lower != ours.name_lower
+            or operation.name not in ours.columns
+        ]
 
     def _for_queues(self, before: Before) -> list[tuple[str, QueueOperation]]:
         found = []

@@ -18,7 +18,7 @@ from django.db.migrations.exceptions import BadMigrationError, CircularDependenc
 from django.db.migrations.loader import MigrationLoader
 
 from django_tpq.conf import Settings
-from django_tpq.main.autodetector import is_queue, lacking, migrated
+from django_tpq.main.autodetector import lacking, migrated, queues
 from django_tpq.main.leases import Leased
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.models import BaseQueue
@@ -43,7 +43,7 @@ def check_shapes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]
 @register("queues")
 def check_homes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
     """Whether each queue lives in PostgreSQL. Nothing is connected to."""
-    aliases = [(model, router.db_for_write(model)) for model in _queues(app_configs)]
+    aliases = [(model, router.db_for_write(model)) for model in queues(app_configs)]
     if lost := sorted({alias for _, alias in aliases if alias not in connections}):
         hint = "Name one of them by TPQ_DATABASE, or in your router."
         return [
@@ -61,14 +61,14 @@ def check_homes(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
 @register("queues")
 def check_migrations(app_configs: AppConfigs = None, **_: Any) -> list[CheckMessage]:
     """Whether the migrations install each queue. Reads files, no database."""
-    queues = [model for model in _queues(app_configs) if model._meta.managed]
-    if not queues:
+    managed = [model for model in queues(app_configs) if model._meta.managed]
+    if not managed:
         return []
     try:
         loader = MigrationLoader(None, ignore_no_migrations=True)
     except (BadMigrationError, CircularDependencyError, NodeNotFoundError):
         return []  # makemigrations and migrate say it better
-    return [message for model in queues for message in _of_migrations(model, loader)]
+    return [message for model in managed for message in _of_migrations(model, loader)]
 
 
 @register("queues")
@@ -84,7 +84,7 @@ def check_tables(
     app_configs: AppConfigs = None, databases: Iterable[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """Whether each queue's table is installed. Tables that are not there yet are `migrate`'s business."""
-    chosen = [(model, router.db_for_write(model)) for model in _queues(app_configs)]
+    chosen = [(model, router.db_for_write(model)) for model in queues(app_configs)]
     here = [(model, alias) for model, alias in chosen if alias in (databases or ())]
     return [message for model, alias in here for message in _of_table(model, alias)]
 
@@ -172,10 +172,6 @@ def _of_table(model: Queue, alias: str) -> Iterator[CheckMessage]:
 def _models(app_configs: AppConfigs) -> list[Queue]:
     chosen = apps.get_app_configs() if app_configs is None else app_configs
     return [model for app in chosen for model in app.get_models() if issubclass(model, BaseQueue)]
-
-
-def _queues(app_configs: AppConfigs) -> list[Queue]:
-    return [model for model in _models(app_configs) if is_queue(model)]
 
 
 def _error(number: int, model: Queue, what: str, hint: str) -> CheckMessage:

@@ -49,6 +49,8 @@ class BaseQueue(Leased):
     """What was enqueued."""
     error = models.TextField(null=True, blank=True)  # noqa: DJ001 - NULL: none
     """Why it came back, or why it is dead."""
+    errors = models.JSONField(null=True, blank=True, editable=False)
+    """Of each run that failed, the first one first: `{"at": …, "consumer": …, "error": …}`. The last 50 are kept."""
     enqueued_at = models.DateTimeField(db_default=Now(), editable=False)
     """When it was put in."""
 

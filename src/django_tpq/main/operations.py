@@ -1,11 +1,12 @@
 """What the migrations of a queue do besides its table: install, upgrade, rename and uninstall the objects on it.
 
-They are plain operations: they can be undone, `sqlmigrate` shows them, and no optimisation drops them. None
-changes the models' state, so `makemigrations` sees nothing of them.
+They are plain operations: they can be undone, `sqlmigrate` shows them, and no optimisation drops them. Of the
+models' state they change one thing: columns that a version brings are fields from then on. They come by a step of
+the engine's and not by AddField, which would wait for its lock without end, and everybody who uses the queue with it.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,17 +40,37 @@ ROUTE_IT = (
 )
 
 
+COLUMNS: Mapping[int, Mapping[str, "models.Field[Any, Any]"]] = {
+    2: {"errors": models.JSONField(null=True, blank=True, editable=False)},
+}
+"""The columns that a version brings, and their fields."""
+
+
 class QueueOperation(ModelOperation):
     """An operation on the objects of a queue's table."""
 
     category = OperationCategory.ALTERATION
+
+    @property
+    def steps(self) -> Iterable[int]:
+        """The numbers of the steps that are taken."""
+        return ()
+
+    @property
+    def columns(self) -> "dict[str, models.Field[Any, Any]]":
+        """The columns that come by it, unless they are there."""
+        return {name: field for step in self.steps for name, field in COLUMNS.get(step, {}).items()}
 
     def statements(self, table: str, *, undo: bool) -> Iterable[str]:
         """What to run when the queue's table has this name."""
         raise NotImplementedError
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Nothing: the objects are no part of a model's state."""
+        """The columns. Other objects are no part of a model's state."""
+        there = state.models[app_label, self.name_lower].fields
+        for name, field in self.columns.items():
+            if name not in there:
+                state.add_field(app_label, self.name_lower, name, field.clone(), preserve_default=True)
 
     def database_forwards(
         self, app_label: str, schema_editor: Editor, from_state: ProjectState, to_state: ProjectState
@@ -117,9 +138,14 @@ class InstallQueue(QueueOperation):
         """As a migration says it."""
         return type(self).__qualname__, [], {"name": self.name, "version": self.version}
 
+    @property
+    def steps(self) -> Iterable[int]:
+        """All up to the version."""
+        return range(1, self.version + 1)
+
     def statements(self, table: str, *, undo: bool) -> Iterable[str]:
-        """All steps up to the version; undone the last one first."""
-        steps = range(self.version, 0, -1) if undo else range(1, self.version + 1)
+        """All steps; undone the last one first."""
+        steps = reversed(list(self.steps)) if undo else self.steps
         return [schema.install_statement(table, step, undo=undo) for step in steps]
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
@@ -153,6 +179,11 @@ class UpgradeQueue(QueueOperation):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """As a migration says it."""
         return type(self).__qualname__, [], {"name": self.name, "to": self.to}
+
+    @property
+    def steps(self) -> Iterable[int]:
+        """One."""
+        return (self.to,)
 
     def statements(self, table: str, *, undo: bool) -> Iterable[str]:
         """One step: a queue that is two versions behind gets two of these."""

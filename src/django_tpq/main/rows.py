@@ -31,7 +31,7 @@ STANDARD = frozenset(
             "headers",
             "body",
         ),
-        *("attempt", "max_attempts", "deliveries", "max_deliveries", "error", "enqueued_at"),
+        *("attempt", "max_attempts", "deliveries", "max_deliveries", "error", "errors", "enqueued_at"),
     )
 )
 """The columns every queue has."""

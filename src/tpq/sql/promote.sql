@@ -13,6 +13,7 @@ WITH due AS MATERIALIZED (
 UPDATE {table} AS message
 SET state = CASE WHEN state = 'claimed' AND deliveries + 1 >= max_deliveries THEN 'dead' ELSE 'ready' END,
     error = CASE WHEN state = 'claimed' THEN 'the lease ended without an answer' ELSE error END,
+    errors = CASE WHEN state = 'claimed' THEN {failed} ELSE errors END,
     deliveries = deliveries + (state = 'claimed')::int,
     claimed_by = NULL, due_at = NULL, seq = numbered.seq
 FROM numbered

@@ -7,6 +7,7 @@ SET state = CASE WHEN (%(begun)s::bigint[] IS NULL OR id = ANY(%(begun)s::bigint
     deliveries = deliveries + (%(begun)s::bigint[] IS NULL OR id = ANY(%(begun)s::bigint[]))::int,
     error = CASE WHEN %(begun)s::bigint[] IS NULL OR id = ANY(%(begun)s::bigint[])
                  THEN 'the executor was lost while it ran' ELSE error END,
+    errors = CASE WHEN %(begun)s::bigint[] IS NULL OR id = ANY(%(begun)s::bigint[]) THEN {failed} ELSE errors END,
     claimed_by = NULL, due_at = NULL
 WHERE id = ANY(ARRAY(
     SELECT id FROM {table}

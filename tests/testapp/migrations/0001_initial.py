@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ("headers", models.JSONField(blank=True, null=True)),
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
+                ("errors", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -89,6 +90,7 @@ class Migration(migrations.Migration):
                 ("headers", models.JSONField(blank=True, null=True)),
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
+                ("errors", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -130,6 +132,7 @@ class Migration(migrations.Migration):
                 ("headers", models.JSONField(blank=True, null=True)),
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
+                ("errors", models.JSONField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -147,14 +150,14 @@ class Migration(migrations.Migration):
         ),
         django_tpq.main.operations.InstallQueue(
             name="MailQueue",
-            version=1,
+            version=2,
         ),
         django_tpq.main.operations.InstallQueue(
             name="PlainQueue",
-            version=1,
+            version=2,
         ),
         django_tpq.main.operations.InstallQueue(
             name="TenantQueue",
-            version=1,
+            version=2,
         ),
     ]

@@ -15,5 +15,6 @@ CREATE TABLE {table} (
     headers jsonb,
     body jsonb,
     error text,
+    errors jsonb,
     enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp()
 )
