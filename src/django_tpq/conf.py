@@ -28,6 +28,8 @@ class Settings:
     """Seconds that a failed call is kept as a dead letter; None: for ever."""
     ANSWER_TIMEOUT: float = 20
     """Seconds that an executor waits for PostgreSQL's answer to a statement before it gives the connection up."""
+    MAX_PAYLOAD: int = 16 * 1024 * 1024
+    """Bytes that the arguments of a call may take, or its result: larger ones are refused where they are made."""
     LISTEN: str | None = "same"
     """Where to LISTEN: an alias or a DSN that leads to the server directly; `same`: the queue's own alias;
     None: nowhere, everything polls."""

@@ -36,9 +36,9 @@ class ResultTable:
         self._cursor = cursor
 
     def put(self, results: Sequence[Result]) -> None:
-        """Keep results."""
+        """Keep results; of several of one token (somebody has copied a row) the last."""
         by_ttl: dict[timedelta, list[Result]] = {}
-        for result in results:
+        for result in {result.token: result for result in results}.values():
             by_ttl.setdefault(result.ttl, []).append(result)
         with self._cursor() as cursor:
             for ttl, alike in by_ttl.items():

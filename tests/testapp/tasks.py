@@ -104,3 +104,13 @@ def start_another() -> Any:
 @task
 async def whoami_async() -> Any:
     return current_call()
+
+
+@task
+def repeat(text: str, times: int) -> str:
+    return text * times
+
+
+@task
+def fail_at_length(length: int) -> None:
+    raise ValueError("x" * length)

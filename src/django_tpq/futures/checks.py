@@ -15,6 +15,8 @@ from django_tpq.futures.results import CacheResults, DatabaseResults, store
 
 ROOM = 1000
 """Entries that a cache of results should have room for at least."""
+SMALLEST_LIMIT = 1024
+"""Bytes: what every call and every failure needs."""
 
 
 @register(deploy=True)
@@ -91,6 +93,11 @@ def _of_values() -> Iterator[CheckMessage]:
     except (TypeError, ValueError) as error:
         hint = f"{RESTRICTED!r} is JSON, and refuses whatever else a task or a row asks for."
         yield Error(f"TPQ_CODEC: {error}", hint=hint, id="tpq_futures.E003")
+    limit: Any = settings.MAX_PAYLOAD
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < SMALLEST_LIMIT:
+        yield Error(
+            f"TPQ_MAX_PAYLOAD must be bytes, from {SMALLEST_LIMIT}, not {limit!r}", id="tpq_futures.E005"
+        )
     ttl: Any = settings.RESULT_TTL
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl <= LONGEST:
         yield Error(

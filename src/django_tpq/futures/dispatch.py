@@ -104,12 +104,17 @@ def _rows(
     columns, how, pack, same = _form(
         task, find(task.name), settings.CODEC, settings.RESULT_TTL, project.SECRET_KEY
     )
-    rows = []
+    rows, limit = [], settings.MAX_PAYLOAD
     for token, args, kwargs in calls:
         try:
             payload = pack(token, (tuple(args), dict(kwargs)))
         except Exception as error:  # pickling runs the arguments' own code, which may raise anything
             raise _unwritable(task, how, args, kwargs, error) from error
+        if len(payload) > limit:
+            raise ValueError(
+                f"task {task.name}: the arguments take {len(payload):,} bytes, more than TPQ_MAX_PAYLOAD ({limit:,}): "
+                "keep them where the task can read them, and pass the place"
+            )
         rows.append((token, payload, *same))
     if len(own_fields(manager.model)) == len(OURS):
         return columns, rows

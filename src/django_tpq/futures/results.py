@@ -20,7 +20,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from django_tpq.conf import settings
-from django_tpq.futures.options import TaskOptions
+from django_tpq.futures.options import LONGEST, TaskOptions
 from tpq.results import Result, ResultTable
 
 __all__ = ["CacheResults", "DatabaseResults", "ResultStore", "store", "ttl_of"]
@@ -113,10 +113,19 @@ def store() -> ResultStore:
 
 def ttl_of(options: TaskOptions, headers: Mapping[str, Any] | None) -> timedelta:
     """How long the result of a call is kept: as the call says, its task, or the setting."""
-    ttl = headers["result_ttl"] if headers and "result_ttl" in headers else options.result_ttl
+    ttl = _said(headers) if headers else None
+    if ttl is None:
+        ttl = options.result_ttl
     if ttl is None:
         ttl = settings.RESULT_TTL
     return ttl if isinstance(ttl, timedelta) else _seconds(ttl)
+
+
+def _said(headers: Any) -> Any:
+    """What a call's headers say. They are not signed, so they may be anything: then they say nothing."""
+    ttl: Any = headers.get("result_ttl") if isinstance(headers, Mapping) else None
+    is_number = isinstance(ttl, (int, float)) and not isinstance(ttl, bool)
+    return ttl if is_number and 0 <= ttl <= LONGEST else None
 
 
 @functools.lru_cache(maxsize=256)

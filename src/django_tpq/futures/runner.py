@@ -10,6 +10,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 
+from django_tpq.conf import settings
 from django_tpq.futures.calls import BadSignature, Claimed, Failed, unpack, write
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.context import CurrentCall, running
@@ -77,12 +78,18 @@ class Runner:
         if not ttl_of(task.options, call.headers):
             return Success(None, started)
         try:
-            return Success(write(call.token, how, "S", value), started)
+            record, limit = write(call.token, how, "S", value), settings.MAX_PAYLOAD
+            if len(record) <= limit:
+                return Success(record, started)
+            reason: Exception = ValueError(
+                f"task {call.task}: the result takes {len(record):,} bytes, more than TPQ_MAX_PAYLOAD ({limit:,}): "
+                "keep it somewhere, and return the place"
+            )
         except Exception as error:  # noqa: BLE001 - pickling runs the value's own code
             reason = TypeError(
                 f"task {call.task}: the result (a {type(value).__name__}) can not be written as {how.name}: {error}"
             )
-            return _failed(call, how, reason, started)
+        return _failed(call, how, reason, started)
 
 
 async def _awaited(value: Any) -> Any:
@@ -117,7 +124,7 @@ def _pickled(error: BaseException) -> bytes | None:
         return None
     try:
         raw = pickle.dumps(error)
-        return raw if type(pickle.loads(raw)) is type(error) else None
+        return raw if len(raw) <= settings.MAX_PAYLOAD and type(pickle.loads(raw)) is type(error) else None
     except BaseException:  # noqa: BLE001 - an exception's own code may raise anything; then only its text travels
         return None
 
