@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["Exponential"]
+__all__ = ["RECONNECT", "Exponential"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +20,7 @@ class Exponential:
         """The wait after so many tries (1 and up)."""
         full: timedelta = min(self.limit, self.base * 2 ** min(max(tries, 1) - 1, 20))
         return full * (1 - self.jitter * random.random())  # noqa: S311 - spreading load, no secret
+
+
+RECONNECT = Exponential(base=timedelta(milliseconds=200), limit=timedelta(seconds=4), jitter=0.5)
+"""Between tries when a connection broke: soon at first, then every few seconds, and not all processes at once."""

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tpq.backoff import Exponential
+from tpq.backoff import RECONNECT
 from tpq.pooling import is_direct
 
 __all__ = ["Callback", "Listener", "hears"]
@@ -118,7 +118,7 @@ class Listener:
     # The thread -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        tries, backoff = 0, Exponential()
+        tries = 0
         while self._wanted_or_end():
             try:
                 with self._connect() as connection:
@@ -132,7 +132,7 @@ class Listener:
                 pause = DEAF
             except Exception as error:  # noqa: BLE001 - whatever connecting may raise: waiters poll meanwhile
                 tries += 1
-                pause = backoff.delay(tries).total_seconds()
+                pause = RECONNECT.delay(tries).total_seconds()
                 log = logger.warning if tries == 1 else logger.debug
                 log("the bell is out of order, waiters poll: %s", " ".join(str(error).split()))
             self._out_of_order()

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from tpq.agenda import Agenda, ask
-from tpq.backoff import Exponential
+from tpq.backoff import RECONNECT
 from tpq.board import Board
 from tpq.buffer import Buffer, Claimed
 from tpq.crew import Crew
@@ -106,7 +106,7 @@ class Consumer(Generic[M]):
     def run(self) -> None:
         """Work until stopped, drained, or at the limit."""
         self._crew.start()
-        tries, backoff = 0, Exponential()
+        tries = 0
         while not self._is_over():
             self._board.turn()
             try:
@@ -120,8 +120,7 @@ class Consumer(Generic[M]):
                     logger.warning("the database is away: %s", " ".join(str(error).split()))
                 self._disconnect()
                 self._hand.doubt()
-                self._crew.wake.wait(min(backoff.delay(tries).total_seconds(), 1.0))
-                self._crew.wake.clear()
+                self._crew.pause(RECONNECT.delay(tries).total_seconds(), lambda: self._stopping)
         self._crew.end()
         self._disconnect()
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from tpq.board import Board
@@ -51,6 +52,15 @@ class Crew(Generic[M]):
             if left <= 0 or not self.wake.wait(left):
                 return
             self.wake.clear()
+
+    def pause(self, seconds: float, is_over: Callable[[], bool]) -> None:
+        """Wait so long, though calls end meanwhile; `is_over`: whether the wait may end with the next that happens."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.wake.wait(left)
+            self.wake.clear()
+            if is_over():
+                return
 
     def _work(self, slot: int) -> None:
         board, handler, outbox, buffer = self._board, self._handler, self.outbox, self._buffer

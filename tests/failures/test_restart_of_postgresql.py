@@ -58,8 +58,22 @@ def test_a_long_absence_is_said_once_when_it_begins_and_once_when_it_ends(
 def test_an_executor_stops_in_order_while_the_database_is_away(own_server, own_executor):
     executor = own_executor("-t", "2", "--grace", "5")
     own_server.end(signal.SIGQUIT)
-    assert executor.stop() == 0
+    assert executor.stop() == 75
+    assert "ending while the database is away" in executor.text()
     assert "Traceback" not in executor.text()
+
+
+def test_the_status_says_that_the_database_is_away_and_that_the_executor_lives(
+    own_server, own_executor, tmp_path
+):
+    pid_file = tmp_path / "executor.pid"
+    executor = own_executor("-t", "2", f"--pidfile={pid_file}")
+    own_server.end(signal.SIGQUIT)
+    asked = executor.command("--status", f"--pidfile={pid_file}")
+    assert asked.returncode == 1
+    assert f"executor of {pid_file}: pid {executor.process.pid}" in asked.stdout
+    assert "the database 'default' is away; its executors live on, and try again: " in asked.stderr
+    assert "Traceback" not in asked.stderr
 
 
 def test_a_process_that_dies_meanwhile_is_replaced_and_its_calls_run_again(own_server, own_executor, waiters):

@@ -19,6 +19,7 @@ from django.db import connections
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.lookup import Arrival, look_up
 from django_tpq.main.connections import connect, listener
+from tpq.backoff import RECONNECT
 from tpq.results import CHANNEL, PREFIX
 from tpq.waiting import POLL_FIRST, POLL_GROWTH
 
@@ -100,19 +101,26 @@ class Arrivals:
     def _run(self) -> None:
         ear = listener(self._alias)
         connection: psycopg.Connection[Any] | None = None
+        tries = 0
         try:
             if ear is not None:
                 ear.subscribe(CHANNEL, self._rung)
             while self._wanted_or_end():
                 try:
                     connection = connection or connect(self._alias)
+                    if tries:
+                        self._look(connection, self._take(everything=True))
+                        logger.info("results can be looked up again")
+                        tries = 0
                     self._look_for(connection, ear)
                 except Exception as error:  # noqa: BLE001 - a database or cache away is no reason to strand waiters
-                    logger.warning("results can not be looked up: %s", " ".join(str(error).split()))
+                    tries += 1
+                    log = logger.warning if tries == 1 else logger.debug
+                    log("results can not be looked up: %s", " ".join(str(error).split()))
                     _close(connection)
                     connection = None
                     _leave_nothing_open()
-                    time.sleep(0.5)
+                    time.sleep(RECONNECT.delay(tries).total_seconds())
         finally:
             self._ended()
             if ear is not None:

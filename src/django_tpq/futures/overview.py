@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import psycopg
 from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.main.connections import bell_works
+from django_tpq.main.hearing import hearing
 from django_tpq.main.models import Consumer
 from tpq.heartbeat import PATIENCE
 
@@ -70,16 +68,4 @@ def report(alias: str, names: Sequence[str]) -> Iterator[str]:
         )
         for task, number in q.unknown.items():
             yield f"  !! {number} call(s) of {task}: no executor knows this task yet"
-    yield f"messages come by {_way(alias)}"
-
-
-def _way(alias: str) -> str:
-    if settings.LISTEN is None:
-        return "polling, as TPQ_LISTEN says"
-    try:
-        heard = bell_works(alias)
-    except psycopg.Error as error:
-        return f"polling: where TPQ_LISTEN leads to nobody answers ({' '.join(str(error).split())})"
-    if not heard:
-        return "polling: a pooler hands sessions around, so LISTEN hears nothing; TPQ_LISTEN may name a direct way"
-    return "LISTEN"
+    yield f"messages come by {hearing(alias).text}"

@@ -16,12 +16,12 @@ import psycopg
 
 from django_tpq import __version__
 from django_tpq.futures.calls import Claimed
-from django_tpq.futures.child import ENDED
+from django_tpq.futures.child import CUT_SHORT, ENDED
 from django_tpq.futures.executor import tables
 from django_tpq.futures.losses import deliver_losses
 from django_tpq.futures.process import Plan, Process
 from django_tpq.main.connections import connect
-from tpq.backoff import Exponential
+from tpq.backoff import RECONNECT, Exponential
 from tpq.heartbeat import BEAT, Beat, Heart
 
 __all__ = ["LAST_RESORT", "Supervisor"]
@@ -64,7 +64,7 @@ class Supervisor:
         self._read, self._write = os.pipe()
 
     def run(self) -> int:
-        """Supervise; the exit code: 0, or 1 when a process could not start, or a drain could not go on."""
+        """Supervise; the exit code: 0, 1 (no start, no way on), or 75 (told to stop while the database was away)."""
         self._catch_signals()
         try:
             while not self._is_over():
@@ -124,7 +124,7 @@ class Supervisor:
                 self._has_drained = True
         elif self._stops:
             logger.info("process %s ended (%s)", child.pid, child.reason)
-        elif not child.was_ready and not self._has_announced:
+        elif not child.was_ready and self._on_ready is not None:
             logger.error("process %s could not start", child.pid)
             self._fail()
         else:
@@ -144,10 +144,6 @@ class Supervisor:
         self._next_spawn = time.monotonic() + pause
         logger.error("process %s died (%s), another takes its place", child.pid, child.reason)
 
-    @property
-    def _has_announced(self) -> bool:
-        return self._on_ready is None
-
     def _is_empty(self) -> bool:
         """Whether nothing is left for another process to drain."""
         if not self.plan.max_tasks:
@@ -161,11 +157,11 @@ class Supervisor:
             return False
 
     def _give_back(self, child: Process, code: int) -> bool:
-        """Take back what a dead process held; whether that is done."""
+        """Take back what a dead process held; whether that is done, or left to others."""
         if not child.consumer:
             return True
         if self._heart is None:
-            return bool(self._stops)
+            return self._leaves_it()
         try:
             if code == ENDED:
                 self._heart.leave([child.consumer])
@@ -173,9 +169,15 @@ class Supervisor:
                 self._deliver(self._heart.bury(child.consumer, child.begun(self.plan.queues)))
         except psycopg.Error as error:
             self._database_is_away(error)
-            return bool(self._stops)
+            return self._leaves_it()
         child.consumer = 0
         return True
+
+    def _leaves_it(self) -> bool:
+        if self._stops and not self._code:
+            self._code = CUT_SHORT
+            logger.warning("ending while the database is away: others take back what was held here")
+        return bool(self._stops)
 
     # The database -----------------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Supervisor:
         if self._connection is not None:
             self._connection.close()
         self._heart, self._connection, self._beaten_at = None, None, 0.0
-        self._next_try = time.monotonic() + min(2.0, self._backoff.delay(self._failures).total_seconds())
+        self._next_try = time.monotonic() + RECONNECT.delay(self._failures).total_seconds()
 
     def _register(self, heart: Heart[Claimed]) -> None:
         for child in self._children:

@@ -12,7 +12,7 @@ import psycopg
 from django.conf import settings as project
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, router
+from django.db import DatabaseError, OperationalError, router
 from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.futures import background, pidfile, queues, results
@@ -93,9 +93,9 @@ class Command(BaseCommand):
         _log(options["verbosity"])
         if options["child"]:
             sys.exit(_child(alias, names, options))
-        _preflight(alias, names)
         if options["status"]:
             return self._status(alias, names, options)
+        _preflight(alias, names)
         if self._checks:
             self.check()
         if options["foreground"] or options["drain"]:
@@ -154,8 +154,15 @@ class Command(BaseCommand):
     def _status(self, alias: str, names: Sequence[str], options: dict[str, Any]) -> None:
         pid = pidfile.owner(_pid_file(options))
         self.stdout.write(f"executor of {_pid_file(options)}: {f'pid {pid}' if pid else 'none'}")
-        for line in report(alias, names):
-            self.stdout.write(line)
+        try:
+            _preflight(alias, names)
+            for line in report(alias, names):
+                self.stdout.write(line)
+        except (psycopg.OperationalError, OperationalError) as error:
+            meanwhile = "; its executors live on, and try again" if pid else ""
+            raise CommandError(
+                f"the database {alias!r} is away{meanwhile}: {' '.join(str(error).split())}"
+            ) from error
 
 
 def _child(alias: str, names: Sequence[str], options: dict[str, Any]) -> int:
