@@ -60,12 +60,13 @@ class Arena:
         started.wait_until_ready()
         return started
 
-    def start_actors(self, evils: Sequence[str] = (), roles: Sequence[str] = ROLES) -> None:
+    def start_actors(self, evils: Sequence[str] = (), roles: Sequence[str] = ROLES, **changes: str) -> None:
         """Those who keep it busy."""
-        for index, role in enumerate(roles):
+        for index, role in enumerate(roles, start=len(self.actors)):
             evil = evils if role == "producer" else ()
             command = ("chaos.actors", role, str(index), self.seed, *evil)
-            self.actors.append(Actor(self._log(role), *command, environment=self._environment))
+            environment = self._environment | changes
+            self.actors.append(Actor(self._log(role), *command, environment=environment))
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{next(self._logs):02}-{name}.log"

@@ -26,7 +26,7 @@ class Actor:
     Args:
         log: the file that its output goes to.
         command: what is run by Python's `-m`.
-        environment: beside what we have.
+        environment: beside what we have; CHAOS_TREE in it is the directory whose code is run.
     """
 
     def __init__(self, log: Path, *command: str, environment: dict[str, str]) -> None:
@@ -35,6 +35,7 @@ class Actor:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 env=os.environ | environment,
+                cwd=environment.get("CHAOS_TREE") or None,
                 stdout=out,
                 stderr=out,
             )

@@ -2,6 +2,7 @@
 
 import time
 
+from chaos import small_memory
 from chaos.arena import Arena
 from chaos.ledger import Kind
 from chaos.scenario import Scenario
@@ -18,13 +19,21 @@ MISDEEDS = (
     "closes its connection",
     "runs out of memory",
 )
-DEATHS = ("os._exit(0)", "os._exit(1)", "segmentation fault", "abort", "is killed for its memory")
+DEATHS = ("os._exit(0)", "os._exit(1)", "segmentation fault", "abort", "SIGKILL")
 """Names in chaos.project.tasks, which needs a project to be imported."""
 
 
 def wait(arena: Arena) -> None:
     """Nothing is done from outside."""
     time.sleep(20)
+
+
+def wait_for_kills(arena: Arena) -> None:
+    """Nothing is done from outside; the kernel must have done it."""
+    time.sleep(20)
+    logs = [executor.log.read_text() for executor in arena.executors]
+    if not any("died (SIGKILL)" in text for text in logs):
+        arena.troubles.append("the kernel has killed nobody")
 
 
 STUCK = 14.0
@@ -57,10 +66,19 @@ SCENARIOS = (
     ),
     Scenario(
         name="tasks-kill",
-        about="Tasks that end their process: os._exit, a segmentation fault, abort, the kernel's SIGKILL.",
+        about="Tasks that end their process: os._exit, a segmentation fault, abort, SIGKILL.",
         inject=wait,
         evils=DEATHS,
         recovers_within=15,
+    ),
+    Scenario(
+        name="memory-used-up",
+        about="Tasks that eat memory until the kernel kills their process (in a control group of 100 MB).",
+        inject=wait_for_kills,
+        evils=["eats memory until the kernel kills it"] * 5,
+        hindrance=small_memory.hindrance,
+        world=small_memory.world,
+        recovers_within=3,
     ),
     Scenario(name="task-stuck", about=" ".join((stick.__doc__ or "").split()), inject=stick),
 )

@@ -33,6 +33,8 @@ if cache := os.environ.get("CHAOS_CACHE"):
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache}}
 else:
     TPQ_RESULT_STORE = "django_tpq.futures.results.DatabaseResults"
+if ttl := os.environ.get("CHAOS_RESULT_TTL"):
+    TPQ_RESULT_TTL = float(ttl)
 LOGGING = {
     "version": 1,
     "formatters": {"plain": {"format": "{asctime} {process} {name} {levelname} {message}", "style": "{"}},

@@ -6,6 +6,7 @@ import resource
 import signal
 import time
 import uuid
+from pathlib import Path
 
 from django.db import connection, transaction
 
@@ -124,9 +125,12 @@ def dies(number: int, how: str) -> None:
         DEATHS[how]()
 
 
-def _be_killed_for_memory() -> None:
-    """What the kernel does to a process that has eaten all there is."""
-    os.kill(os.getpid(), signal.SIGKILL)
+def _eat_until_killed() -> None:
+    """In a control group with little memory: the kernel kills the process that has eaten it."""
+    (Path(os.environ["CHAOS_CGROUP"]) / "cgroup.procs").write_text(str(os.getpid()))
+    eaten = []
+    while True:
+        eaten.append(b"x" * (4 << 20))
 
 
 DEATHS = {
@@ -134,7 +138,8 @@ DEATHS = {
     "os._exit(1)": lambda: os._exit(1),
     "segmentation fault": lambda: ctypes.string_at(0),
     "abort": os.abort,
-    "is killed for its memory": _be_killed_for_memory,
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "eats memory until the kernel kills it": _eat_until_killed,
 }
 
 

@@ -12,9 +12,10 @@ from tests.docs.reader import ROOT
 SHORT = [name for name, scenario in SCENARIOS.items() if scenario.is_short]
 
 
-def run(*arguments):
+def run(*arguments, **changes):
     """`python -m chaos`, as somebody runs it."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment |= changes
     command = [sys.executable, "-m", "chaos", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
@@ -25,6 +26,20 @@ def test_nothing_is_lost_or_doubled(name, tmp_path):
     done = run(name, f"--logs={tmp_path}", "--seed=suite")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"ok   {name}" in done.stdout
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("how", "seen"),
+    [
+        ("what a dead process held is deleted", "no run to the end"),
+        ("each message is put in twice", "ran twice without a fault"),
+    ],
+)
+def test_a_product_that_is_spoilt_is_found_out(how, seen, tmp_path):
+    done = run("process-killed", f"--logs={tmp_path}", "--seed=suite", CHAOS_SABOTAGE=how)
+    assert done.returncode == 1
+    assert f"     {seen}: " in done.stdout
 
 
 def test_there_are_some():
