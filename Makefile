@@ -1,11 +1,11 @@
-# The only door: make demo, make test, make check, make chaos, make load, make bench, make test-all.
+# The only door: make demo, make test, make check, make chaos, make load, make fuzz, make bench, make test-all.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos load bench bench-quick test-all clean
+.PHONY: help demo test check format chaos load bench bench-quick fuzz test-all clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ chaos: $(VENV)/.chaos  ## faults under load, and a checker, for 20 minutes (ARGS
 load: $(VENV)/.chaos  ## eight producers and four executors at full speed for ten minutes: does anything grow?
 	@$(BIN)/python -m chaos.load $(ARGS)
 
+fuzz: $(VENV)/.fuzz  ## random inputs, guided by the code they reach, for a minute (ARGS=600: for ten)
+	@$(BIN)/python -m chaos.fuzz $(ARGS)
+
 test-all: $(VENV)/.matrix  ## the suite on every Python and Django that is here
 	@PATH="$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[1-4]*/bin 2>/dev/null | paste -sd:):$$PATH" \
 		$(BIN)/tox --skip-missing-interpreters true $(ARGS)
@@ -52,7 +55,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of packages: a second run installs nothing.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.chaos $(VENV)/.bench $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
+$(VENV)/.demo $(VENV)/.test $(VENV)/.check $(VENV)/.chaos $(VENV)/.fuzz $(VENV)/.bench $(VENV)/.matrix: $(VENV)/.%: $(SETUP) | $(BIN)/python
 	@echo "setting up $(VENV) for $*"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

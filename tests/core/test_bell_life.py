@@ -141,7 +141,7 @@ def test_a_server_that_is_away_is_not_stormed_by_close(ear):
         ear.next()
         listener.close()
         with pytest.raises(queue.Empty):
-            ear.told.get(timeout=0.3)
+            ear.told.get(timeout=0.05)
     listener.close()
     assert len(tries) == 1
 

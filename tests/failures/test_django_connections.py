@@ -62,9 +62,9 @@ def test_without_a_maximal_age_each_call_gets_a_connection_and_none_stays(execut
 
     def none_is_left():
         assert not set(pids) & backends()
+        assert len(backends()) <= len(before) + 1, process.text()  # one: our own of waiting for results
 
     eventually(none_is_left)
-    assert len(backends()) <= len(before) + 1, process.text()  # one: our own of waiting for results
 
 
 def test_with_an_unlimited_age_each_thread_keeps_one(executor, backends):
