@@ -53,9 +53,9 @@ def work(number: int, seconds: float = 0.0) -> str:
     return name
 
 
-@task(result_ttl=0)
+@task
 def nothing() -> None:
-    """Nothing at all, and nobody wants its result."""
+    """Nothing at all."""
 
 
 @task

@@ -31,7 +31,7 @@ class Place:
         return self.store.get(tokens, connection.cursor)
 
     def purge(self):
-        return self.store.purge(connection.cursor)
+        return self.store.purge(connection.cursor, 1000)
 
 
 @pytest.fixture(params=["postgresql", *CACHES])

@@ -36,6 +36,8 @@ WRONG_KEY = 20
 """Wrong signatures in a row, with never a right one, that show that it is the key that is wrong."""
 HOUSEKEEPING = 60.0
 """Seconds between purges."""
+PURGED = 1000
+"""Rows that are deleted at once."""
 
 
 def tables(names: Sequence[str], connection: psycopg.Connection[Any]) -> dict[str, ExchangeTable[Claimed]]:
@@ -164,11 +166,14 @@ class Executor:
             self._bury_refused(connection)
         if self._tally.is_due:
             self._tally.flush(connection)
-        if idle and time.monotonic() - self._cleaned_at > HOUSEKEEPING:
-            self._cleaned_at = time.monotonic()
-            store().purge(connection.cursor)
-            for table in tables(self._names, connection).values():
-                table.purge()
+        if time.monotonic() - self._cleaned_at > HOUSEKEEPING:
+            self._clean(connection)
+
+    def _clean(self, connection: psycopg.Connection[Any]) -> None:
+        """Purge some of what is over. If there may be more of it, the next turn goes on: as many go as come."""
+        counts = [table.purge(PURGED) for table in tables(self._names, connection).values()]
+        counts.append(store().purge(connection.cursor, PURGED))
+        self._cleaned_at = -HOUSEKEEPING if max(counts) >= PURGED else time.monotonic()
 
     # Is it the key? ---------------------------------------------------------------------------------------
 

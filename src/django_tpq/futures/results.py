@@ -42,8 +42,8 @@ class ResultStore(Protocol):
     def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
         """The results that are there, by token. Reading destroys nothing."""
 
-    def purge(self, cursor: Cursor) -> int:
-        """Delete what has expired, if nobody else does; how many."""
+    def purge(self, cursor: Cursor, count: int) -> int:
+        """Delete so much of what has expired, if nobody else does; how many."""
 
 
 class CacheResults:
@@ -83,7 +83,7 @@ class CacheResults:
         keys = {_cache_key(token): token for token in tokens}
         return {keys[key]: record for key, record in caches[self.alias].get_many(list(keys)).items()}
 
-    def purge(self, cursor: Cursor) -> int:
+    def purge(self, cursor: Cursor, count: int) -> int:
         return 0
 
 
@@ -98,8 +98,8 @@ class DatabaseResults:
     def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
         return ResultTable(TABLE, cursor).get(tokens)
 
-    def purge(self, cursor: Cursor) -> int:
-        return ResultTable(TABLE, cursor).purge()
+    def purge(self, cursor: Cursor, count: int) -> int:
+        return ResultTable(TABLE, cursor).purge(count)
 
 
 def store() -> ResultStore:
