@@ -50,7 +50,9 @@ class Message:
     body: Any
     error: str | None
     errors: Any
-    """One `{"at", "consumer", "error"}` for each run that failed, the last 50 of them; None: none has."""
+    """One `{"claimed_at", "at", "consumer", "type", "error"}` for each run that failed, the last 50; None: none has."""
+    claimed_at: datetime | None
+    """When it was claimed last."""
     enqueued_at: datetime
 
     COLUMNS = (
@@ -67,6 +69,7 @@ class Message:
         "body",
         "error",
         "errors",
+        "claimed_at",
         "enqueued_at",
     )
 

@@ -62,17 +62,18 @@ def _parts(name: str, table: str, returning: tuple[str, ...]) -> dict[str, sql.C
     parts: dict[str, sql.Composable] = {
         part: sql.SQL(compose(part, table, returning=returning)) for part in names
     }
-    error = sql.SQL(_ERRORS.get(name, "NULL::text"))
-    return parts | {"error": error, "failed": sql.SQL(_read("failed")).format(error=error)}
+    error, type_ = map(sql.SQL, _ERRORS.get(name, ("NULL::text", "NULL::text")))
+    failed = sql.SQL(_read("failed")).format(error=error, type=type_)
+    return parts | {"error": error, "type": type_, "failed": failed}
 
 
-_ERRORS: dict[str, LiteralString] = {
-    "retry": "receipt.error",
-    "bury": "receipt.error",
-    "reclaim": "'the executor was lost while it ran'::text",
-    "promote": "'the lease ended without an answer'::text",
+_ERRORS: dict[str, tuple[LiteralString, LiteralString]] = {
+    "retry": ("receipt.error", "receipt.type"),
+    "bury": ("receipt.error", "receipt.type"),
+    "reclaim": ("'the executor was lost while it ran'::text", "NULL::text"),
+    "promote": ("'the lease ended without an answer'::text", "NULL::text"),
 }
-"""The statements by which a run fails, and its error there: it joins those of the runs before."""
+"""The statements by which a run fails; its error there, and the error's type: it joins those of the runs before."""
 _OBJECTS = ("state", "ready", "suspect", "due", "unique", "bell", "bell_until")
 _CONFLICT = "ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state <> 'dead' DO NOTHING"
 

@@ -167,18 +167,23 @@ class QueueTable(Generic[Row]):
         receipts: Sequence[tuple[int, int]],
         delays: Sequence[timedelta],
         errors: Sequence[str | None],
+        types: Sequence[str | None] = (),
         *,
         counts: bool = True,
     ) -> set[int]:
-        """Give messages back for later; `counts`: whether this was an attempt."""
-        values = {"delays": list(delays), "errors": list(errors), "counts": int(counts)}
+        """Give messages back for later; `types`: of the errors; `counts`: whether this was an attempt."""
+        values = {"delays": list(delays), "errors": list(errors), "types": list(types), "counts": int(counts)}
         return self._settled("retry", receipts, values)
 
     def bury(
-        self, receipts: Sequence[tuple[int, int]], errors: Sequence[str], keep: timedelta | None = None
+        self,
+        receipts: Sequence[tuple[int, int]],
+        errors: Sequence[str],
+        keep: timedelta | None = None,
+        types: Sequence[str | None] = (),
     ) -> set[int]:
-        """Give messages up; they are kept for `keep`, or for ever."""
-        return self._settled("bury", receipts, {"errors": list(errors), "keep": keep})
+        """Give messages up; they are kept for `keep`, or for ever. `types`: of the errors."""
+        return self._settled("bury", receipts, {"errors": list(errors), "types": list(types), "keep": keep})
 
     def extend(self, receipts: Sequence[tuple[int, int]], lease: timedelta) -> set[int]:
         """Make leases last from now on."""

@@ -1,6 +1,6 @@
 """Dead letters: revived by a person, or deleted when they were kept long enough."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -169,3 +169,23 @@ def test_errors_outlive_the_revival_and_the_last_fifty_are_kept(table, put, row)
         table.requeue([number])
     kept = failed(table, row, number)
     assert (len(kept), kept[0], kept[-1]) == (50, (1, "no. 3"), (1, "no. 52"))
+
+
+def test_an_entry_says_when_the_run_was_claimed_and_ended_and_the_type_of_its_error(table, put, row):
+    number = put()
+    (message,) = table.claim(7, 1)
+    claimed = row(table, number)["claimed_at"]
+    table.retry([Receipt(number, message.claim_no)], [timedelta(0)], ["first"], ["builtins.OSError"])
+    (message,) = table.claim(7, 1)
+    table.bury([Receipt(number, message.claim_no)], ["last"], types=["builtins.ValueError"])
+    first, last = row(table, number)["errors"]
+    assert (first["type"], last["type"]) == ("builtins.OSError", "builtins.ValueError")
+    assert datetime.fromisoformat(first["claimed_at"]) == claimed < datetime.fromisoformat(first["at"])
+    assert first["at"] < last["claimed_at"] < last["at"]
+
+
+@pytest.mark.parametrize("claim", [lambda t: t.claim(1, 1), lambda t: t.lease(HOUR)])
+def test_each_claim_notes_when_it_was(table, put, claim, conn):
+    put()
+    (message,) = claim(table)
+    assert abs((message.claimed_at - conn.execute("SELECT now()").fetchone()[0]).total_seconds()) < 5

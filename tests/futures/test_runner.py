@@ -227,3 +227,8 @@ def test_an_outcome_says_when_the_run_began(outcome):
     assert type(success) is Success
     assert type(failure) is Failure
     assert success.started < failure.started
+
+
+def test_the_type_of_the_error_is_kept_with_the_dead_letter(done):
+    done(tasks.fail, "text")
+    assert CallQueue.objects.get().errors[0]["type"] == "tests.testapp.tasks.Trouble"

@@ -323,7 +323,7 @@ def test_a_queue_of_the_first_version_gets_its_new_column_by_our_step_alone(proj
     project.manage("migrate", "shop")
     assert "No changes" in project.manage("queuemigrations").stdout
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'shop_post'"
-    assert project.sql(columns) == [(17,)]
+    assert project.sql(columns) == [(18,)]
     project.manage("migrate", "shop", "0001")
     project.manage("migrate", "shop")
     assert queues(project) == ["shop_post"]

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
                 ("errors", models.JSONField(blank=True, editable=False, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(

@@ -104,11 +104,13 @@ class Delivery:
 
     def _give_back(self, table: Table, ended: Sequence[Ended]) -> set[int]:
         """Bury what failed, and postpone what can not be run here; the ids of those whose receipt held."""
-        buried = [(e.receipt, e.outcome.text) for e in ended if isinstance(e.outcome, Failure | Refused)]
+        buried = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Failure | Refused)]
         later = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Postponed)]
         ids: set[int] = set()
         if buried:
-            ids |= table.bury([receipt for receipt, _ in buried], [text for _, text in buried], _keep())
+            texts = [outcome.text for _, outcome in buried]
+            types = [outcome.type for _, outcome in buried]
+            ids |= table.bury([receipt for receipt, _ in buried], texts, _keep(), types)
         if later:
             delays, texts = [outcome.delay for _, outcome in later], [outcome.text for _, outcome in later]
             ids |= table.retry([receipt for receipt, _ in later], delays, texts, counts=False)

@@ -22,6 +22,8 @@ class Failure(NamedTuple):
     text: str
     """For the dead letter: the traceback."""
     started: float
+    type: str | None = None
+    """Of the exception, `module.QualifiedName`."""
 
 
 class Postponed(NamedTuple):
@@ -38,6 +40,7 @@ class Refused(NamedTuple):
     record: bytes
     text: str
     started: float
+    type: str | None = None
 
 
 Outcome = Success | Failure | Postponed | Refused

@@ -115,7 +115,7 @@ def _failed(call: Claimed, how: Codec, error: BaseException, started: float) -> 
     text = clean(_traceback(error))
     pickled = _pickled(error) if how.keeps_exceptions() else None
     failed = Failed(kind, clean(_message(error)), text, pickled)
-    return Failure(write(call.token, how, "F", tuple(failed)), text, started)
+    return Failure(write(call.token, how, "F", tuple(failed)), text, started, kind)
 
 
 def _pickled(error: BaseException) -> bytes | None:

@@ -50,7 +50,10 @@ class BaseQueue(Leased):
     error = models.TextField(null=True, blank=True)  # noqa: DJ001 - NULL: none
     """Why it came back, or why it is dead."""
     errors = models.JSONField(null=True, blank=True, editable=False)
-    """Of each run that failed, the first one first: `{"at": …, "consumer": …, "error": …}`. The last 50 are kept."""
+    """Of each run that failed, the first one first: `{"claimed_at", "at", "consumer", "type", "error"}`. `type` is the
+    error's, where there was one. The last 50 are kept."""
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When it was claimed last."""
     enqueued_at = models.DateTimeField(db_default=Now(), editable=False)
     """When it was put in."""
 

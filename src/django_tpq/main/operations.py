@@ -41,7 +41,10 @@ ROUTE_IT = (
 
 
 COLUMNS: Mapping[int, Mapping[str, "models.Field[Any, Any]"]] = {
-    2: {"errors": models.JSONField(null=True, blank=True, editable=False)},
+    2: {
+        "errors": models.JSONField(null=True, blank=True, editable=False),
+        "claimed_at": models.DateTimeField(null=True, blank=True, editable=False),
+    },
 }
 """The columns that a version brings, and their fields."""
 

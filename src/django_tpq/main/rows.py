@@ -31,7 +31,16 @@ STANDARD = frozenset(
             "headers",
             "body",
         ),
-        *("attempt", "max_attempts", "deliveries", "max_deliveries", "error", "errors", "enqueued_at"),
+        *(
+            "attempt",
+            "max_attempts",
+            "deliveries",
+            "max_deliveries",
+            "error",
+            "errors",
+            "claimed_at",
+            "enqueued_at",
+        ),
     )
 )
 """The columns every queue has."""

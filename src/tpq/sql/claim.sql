@@ -4,7 +4,8 @@
 -- Rows are gone back to by their place: by id takes an index and a ninth more (docs/decisions/0020).
 -- RETURNING promises no order. Suspects, whose last run may have ended its process, are left to claim_suspect.
 UPDATE {table}
-SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_at = NULL
+SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_at = NULL,
+    claimed_at = statement_timestamp()
 WHERE ctid = ANY(ARRAY(
     SELECT coalesce(one.ctid, other.ctid)
     FROM unnest(%(lows)s::smallint[], %(highs)s::smallint[], %(floors)s::bigint[]) AS level (low, high, floor)

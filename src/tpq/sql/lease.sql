@@ -1,7 +1,7 @@
 -- Claim the first ready messages on a lease of their own, which ends at due_at.
 UPDATE {table}
 SET state = 'claimed', claim_no = claim_no + 1, claimed_by = 0,
-    due_at = clock_timestamp() + %(lease)s::interval
+    due_at = clock_timestamp() + %(lease)s::interval, claimed_at = statement_timestamp()
 WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM {table}
     WHERE state = 'ready'{filters}

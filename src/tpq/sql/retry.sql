@@ -6,7 +6,7 @@ SET state = CASE WHEN receipt.delay > interval '0' THEN 'waiting' ELSE 'ready' E
     attempt = attempt + %(counts)s, deliveries = 0, error = coalesce(receipt.error, message.error),
     errors = CASE WHEN %(counts)s > 0 AND receipt.error IS NOT NULL THEN {failed} ELSE errors END,
     claimed_by = NULL, seq = nextval((SELECT pg_get_serial_sequence({table_name}, 'seq')::regclass))
-FROM unnest(%(ids)s::bigint[], %(claim_nos)s::int[], %(delays)s::interval[], %(errors)s::text[])
-    AS receipt (id, claim_no, delay, error)
+FROM unnest(%(ids)s::bigint[], %(claim_nos)s::int[], %(delays)s::interval[], %(errors)s::text[],
+            %(types)s::text[]) AS receipt (id, claim_no, delay, error, type)
 WHERE message.id = receipt.id AND message.claim_no = receipt.claim_no AND message.state = 'claimed'
 RETURNING message.id

@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
                 ("errors", models.JSONField(blank=True, editable=False, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -91,6 +92,7 @@ class Migration(migrations.Migration):
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
                 ("errors", models.JSONField(blank=True, editable=False, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(
@@ -133,6 +135,7 @@ class Migration(migrations.Migration):
                 ("body", models.JSONField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
                 ("errors", models.JSONField(blank=True, editable=False, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "enqueued_at",
                     models.DateTimeField(

@@ -16,5 +16,6 @@ CREATE TABLE {table} (
     body jsonb,
     error text,
     errors jsonb,
+    claimed_at timestamptz,
     enqueued_at timestamptz NOT NULL DEFAULT statement_timestamp()
 )
