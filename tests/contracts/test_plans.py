@@ -38,7 +38,14 @@ STATEMENTS = {
     "release": {"ids": [70, 71], "claim_no": 0},
     "extend": {"ids": [70, 71], "claim_no": 0, "lease": "1 minute"},
     "bury": {"ids": [70, 71], "claim_nos": [0, 0], "errors": ["", ""], "types": [], "keep": None},
-    "retry": {"ids": [70], "claim_nos": [0], "delays": ["1 minute"], "errors": [""], "types": [], "counts": 1},
+    "retry": {
+        "ids": [70],
+        "claim_nos": [0],
+        "delays": ["1 minute"],
+        "errors": [""],
+        "types": [],
+        "counts": 1,
+    },
 }
 
 FILLS = {

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 from django.db import connection
@@ -61,6 +62,35 @@ def test_an_executor_stops_in_order_while_the_database_is_away(own_server, own_e
     assert executor.stop() == 75
     assert "ending while the database is away" in executor.text()
     assert "Traceback" not in executor.text()
+
+
+def test_one_that_lets_nobody_write_is_away_once(own_server, own_executor, eventually):
+    executor = own_executor("-t", "2")
+    with own_server.connect() as owner:
+        owner.execute("ALTER ROLE postgres SET default_transaction_read_only = on")
+        _end_all(owner)
+
+    def both_have_noticed():
+        assert executor.text().count("the database is away") >= 2
+
+    eventually(both_have_noticed, 20)
+    time.sleep(5)  # both try again meanwhile
+    assert executor.text().count("the database is away") == 2
+    assert "the database is back" not in executor.text()
+    with own_server.connect() as owner:
+        owner.execute("SET default_transaction_read_only = off")
+        owner.execute("ALTER ROLE postgres RESET default_transaction_read_only")
+        _end_all(owner)
+    connection.close()
+    assert tasks.query.delay().result(wait=30)
+    assert executor.text().count("the database is back") <= 2
+
+
+def _end_all(owner):
+    owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
 
 
 def test_the_status_says_that_the_database_is_away_and_that_the_executor_lives(

@@ -59,8 +59,7 @@ class Supervisor:
         self._backoff = Exponential()
         self._stops, self._kill_at = 0, float("inf")
         self._told: list[Counter[str]] = []
-        self._has_drained = False
-        self._code = 0
+        self._has_drained, self._code = False, 0
         self._read, self._write = os.pipe()
 
     def run(self) -> int:
@@ -190,6 +189,7 @@ class Supervisor:
             if self._is_time_to_beat():
                 self._beat(heart)
             self._deliver(heart.look())
+            self._database_is_there()
         except (psycopg.Error, OSError) as error:
             self._database_is_away(error)
 
@@ -204,10 +204,13 @@ class Supervisor:
     def _open_heart(self) -> Heart[Claimed]:
         self._connection = connect(self.plan.alias)
         self._heart = Heart(self._connection, "tpq_consumer", tables(self.plan.queues, self._connection))
+        return self._heart
+
+    def _database_is_there(self) -> None:
+        """It has done what it was asked for: one that lets us in and refuses the rest is not back yet."""
         if self._failures:
             logger.info("the database is back")
         self._failures = 0
-        return self._heart
 
     def _database_is_away(self, error: Exception) -> None:
         self._failures += 1
@@ -266,8 +269,7 @@ class Supervisor:
     def _sleep(self) -> None:
         starting = self._on_ready is not None or any(not child.consumer for child in self._children)
         ready, _, _ = select.select([self._read], [], [], 0.05 if starting else 0.25)
-        numbers = os.read(self._read, 64) if ready else b""
-        for number in numbers:
+        for number in os.read(self._read, 64) if ready else b"":
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._stop()
 
