@@ -310,11 +310,53 @@ class Migration(migrations.Migration):
 """
 
 
-def test_a_queue_of_the_first_version_gets_its_new_column_by_our_step_alone(project):
+@pytest.fixture
+def first_version(project):
+    """A project with a queue that was made by the first version."""
     project.models(POST)
     project.write("shop/migrations/__init__.py", "")
     project.write("shop/migrations/0001_initial.py", FIRST_VERSION)
     project.manage("migrate", "shop")
+    return project
+
+
+def test_columns_that_plain_makemigrations_added_are_in_nobodys_way(first_version):
+    first_version.manage("makemigrations", "--name", "mistake")
+    assert "AddField" in (first_version.path / "shop/migrations/0002_mistake.py").read_text()
+    first_version.manage("migrate", "shop")
+    assert "Upgrade queue Post to version 2" in first_version.manage("check").stderr
+    first_version.manage("queuemigrations")
+    first_version.manage("migrate", "shop")
+    assert queues(first_version) == ["shop_post"]
+    first_version.manage("migrate", "shop", "0001")
+    first_version.manage("migrate", "shop")
+    assert "No changes" in first_version.manage("queuemigrations").stdout
+
+
+@pytest.mark.parametrize("project", [("default", "fresh")], indirect=True)
+def test_an_upgrade_is_shown_as_sql_and_survives_a_squash(first_version):
+    first_version.manage("queuemigrations")
+    assert (
+        "ADD COLUMN IF NOT EXISTS errors jsonb" in first_version.manage("sqlmigrate", "shop", "0002").stdout
+    )
+    first_version.manage("squashmigrations", "shop", "0002", "--noinput")
+    assert "No changes" in first_version.manage("queuemigrations").stdout
+    first_version.manage("migrate", "shop", "--database", "fresh")
+    assert queues(first_version, "fresh") == ["shop_post"]
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'shop_post' ORDER BY 1"
+    first_version.manage("migrate", "shop")
+    assert first_version.sql(columns) == first_version.sql(columns, alias="fresh")
+
+
+def test_a_queue_of_the_first_version_that_is_renamed_is_upgraded_too(first_version):
+    first_version.models(LETTER)
+    first_version.manage("queuemigrations", answers="y\n")
+    first_version.manage("migrate", "shop")
+    assert queues(first_version) == ["shop_letter"]
+
+
+def test_a_queue_of_the_first_version_gets_its_new_column_by_our_step_alone(first_version):
+    project = first_version
     assert "Upgrade queue Post to version 2" in project.manage("check").stderr
     project.manage("queuemigrations")
     assert project.migrations() == ["0001_initial", "0002_upgrade_post_2"]
