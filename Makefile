@@ -1,6 +1,7 @@
 # The only door: make demo, make test, make check, make chaos, make load, make fuzz, make bench, make test-all.
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
@@ -13,8 +14,8 @@ help:  ## show this help
 demo: $(VENV)/.demo  ## run the main job on real input, on a PostgreSQL of its own
 	@$(BIN)/python -m examples.demo
 
-test: $(VENV)/.test  ## run the whole test suite (ARGS="-k name" for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## run the whole test suite (ARGS="-k name" for a part, WORKERS=0 for one after the other)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.check  ## formatting, lint, types, layers, spelling
 	@$(BIN)/ruff format --check --quiet .

@@ -20,7 +20,7 @@ from tpq.board import Board
 from tpq.own import _OwnStatements
 from tpq.prepared import Statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("own_server")  # one that writes for nobody else
 
 THOUSAND = 1000
 RUN = 5 * THOUSAND
@@ -28,7 +28,7 @@ THREADS = 4
 
 
 @pytest.fixture
-def costs(monkeypatch):
+def costs(own_server, monkeypatch):
     """Count what a function sends, and what the server does meanwhile; it is done a first time to warm up."""
     counts = Counter()
 
@@ -52,6 +52,7 @@ def costs(monkeypatch):
         after = server()
         return sent | {name: after[name] - before[name] - base[name] for name in after}
 
+    PlainQueue.objects.all().delete()
     monkeypatch.setattr(prepared, "SLOW", 60)  # on a busy machine more is slow, and planned anew
     counted(psycopg.Cursor, "execute", "statements")
     counted(Statements, "_run", "statements")
