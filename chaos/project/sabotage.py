@@ -16,11 +16,6 @@ SPOILT: dict[str, tuple[str, str, str]] = {
         ),
     ),
     "each message is put in twice": ("put", "VALUES ({values})", "VALUES ({values}), ({values})"),
-    "late receipts are taken": (
-        "ack",
-        "claim_no = %(claim_no)s AND state = 'claimed'",
-        "%(claim_no)s::int > 0",
-    ),
 }
 """By what is done: the statement, what stands there (nothing: all of it), and what instead."""
 
