@@ -38,7 +38,7 @@ def _payload(raw: bytes) -> None:
     signed = b"json\0" + raw
     right = sign(b"call", b"default", TOKEN.encode(), b"fuzzed", signed) + signed
     for payload in (raw, right):
-        row = Claimed(1, 1, 0, 0, 3, "fuzzed", TOKEN, payload, None, "default")
+        row = Claimed(1, 1, 0, 1, 0, 3, "fuzzed", TOKEN, payload, None, "default")
         assert isinstance(Runner().run(row), OUTCOMES)
 
 

@@ -3,8 +3,27 @@
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
-__all__ = ["RECONNECT", "Exponential"]
+__all__ = ["RECONNECT", "Backoff", "Constant", "Exponential"]
+
+
+class Backoff(Protocol):
+    """What has a wait for each try."""
+
+    def delay(self, tries: int) -> timedelta:
+        """The wait after so many tries (1 and up)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same wait each time."""
+
+    wait: timedelta
+
+    def delay(self, tries: int) -> timedelta:
+        """The wait after so many tries."""
+        return self.wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

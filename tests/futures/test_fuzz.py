@@ -104,7 +104,7 @@ def test_what_is_no_bytes_is_refused(value):
 @many
 @given(anything, st.text(max_size=50), st.text(max_size=30))
 def test_a_runner_makes_an_outcome_of_any_row(payload, task, token):
-    row = Claimed(1, 1, 0, 0, 3, "tests.testapp.tasks.echo", token, payload, None, "default")
+    row = Claimed(1, 1, 0, 1, 0, 3, "tests.testapp.tasks.echo", token, payload, None, "default")
     assert type(Runner().run(row)) is Refused
     outcome = Runner().run(row._replace(task=task))
     assert type(outcome).__name__ in ("Refused", "Postponed")

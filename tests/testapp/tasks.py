@@ -5,7 +5,7 @@ import signal
 import time
 from typing import Any
 
-from django_tpq.futures import current_call, task
+from django_tpq.futures import Exponential, Reject, Retry, Snooze, current_call, task
 
 
 @task
@@ -114,3 +114,43 @@ def repeat(text: str, times: int) -> str:
 @task
 def fail_at_length(length: int) -> None:
     raise ValueError("x" * length)
+
+
+def every_second_time(error: BaseException, attempt: int) -> float | None:
+    """A backoff of the project's own."""
+    return None if attempt == 3 else 2.0 * attempt
+
+
+@task(max_attempts=3, backoff=0)
+def stumble(times: int) -> int:
+    """Fail so many times, then return the attempt."""
+    attempt = current_call().attempt
+    if attempt <= times:
+        raise Trouble("attempt", attempt)
+    return attempt
+
+
+@task(max_attempts=10, backoff=every_second_time)
+def stumble_in_its_own_way() -> None:
+    raise Trouble("again")
+
+
+@task(max_attempts=3, backoff=60, retry_on=(OSError, ValueError), give_up_on=FileNotFoundError)
+def stumble_over(error: Exception) -> None:
+    raise error
+
+
+@task(max_attempts=3, backoff=Exponential(jitter=0))
+def ask_for_another(in_: float | None, cause: Exception | None = None) -> None:
+    raise Retry(in_) from cause
+
+
+@task(max_attempts=3)
+def reject(reason: str) -> None:
+    raise Reject(reason)
+
+
+@task
+def snooze(path: str) -> str:
+    """Wait until a file is there."""
+    return current_call().claim_no if os.path.exists(path) else Snooze(in_=0)

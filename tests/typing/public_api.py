@@ -2,7 +2,7 @@
 
 from typing import assert_type
 
-from django_tpq.futures import Future, TaskFunction
+from django_tpq.futures import Exponential, Future, Snooze, TaskFunction
 from django_tpq.futures.decorators import task
 
 
@@ -16,6 +16,11 @@ def greet(name: str, *, loudly: bool = False) -> str:
     return name
 
 
+@task(max_attempts=3, backoff=Exponential(), retry_on=OSError)
+def patient(number: int) -> str | Snooze:
+    return Snooze(60) if number else "done"
+
+
 async def checked() -> None:
     assert_type(double(2), int)
     assert_type(double.delay(2), Future[int])
@@ -26,6 +31,9 @@ async def checked() -> None:
     assert_type(double.delay(2).exception(wait=1), BaseException | None)
     double.delay("2")  # type: ignore[arg-type]
     greet.delay()  # type: ignore[call-arg]
+    assert_type(patient.delay(1), Future[str])
+    patient.using(max_attempts="3")  # type: ignore[arg-type]
+    patient.using(attempts=3)  # type: ignore[call-arg]
 
 
 def takes(function: TaskFunction[[int], int]) -> None:

@@ -14,16 +14,22 @@ from django_tpq.futures.errors import (
     UnknownTask,
 )
 from django_tpq.futures.future import Future
+from django_tpq.futures.verdicts import Reject, Retry, Snooze
+from tpq.backoff import Exponential
 
 __all__ = [
     "CallRolledBack",
     "CurrentCall",
     "DuplicateTask",
     "ExecutorLost",
+    "Exponential",
     "Future",
     "NotCommitted",
+    "Reject",
     "ResultExpired",
     "ResultTimeout",
+    "Retry",
+    "Snooze",
     "TaskError",
     "TaskFailed",
     "TaskFunction",

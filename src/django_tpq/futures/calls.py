@@ -65,6 +65,7 @@ class Claimed(NamedTuple):
     id: int
     claim_no: int
     attempt: int
+    max_attempts: int
     deliveries: int
     max_deliveries: int
     task: str

@@ -2,14 +2,15 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from asgiref.sync import sync_to_async
 
 from django_tpq.futures.dispatch import dispatch, dispatch_many
 from django_tpq.futures.future import Future
-from django_tpq.futures.options import TaskOptions
+from django_tpq.futures.options import Options, TaskOptions
 from django_tpq.futures.registry import find, register
+from django_tpq.futures.verdicts import Snooze
 
 __all__ = ["TaskFunction", "task"]
 
@@ -57,8 +58,8 @@ class TaskFunction(Generic[P, R]):
         """As `delay_many`."""
         return await sync_to_async(self.delay_many)(calls)
 
-    def using(self, **options: Any) -> "TaskFunction[P, R]":
-        """The same task with other options for the calls made through it: `priority`, `delay`, `queue`, …"""
+    def using(self, **options: Unpack[Options]) -> "TaskFunction[P, R]":
+        """The same task with other options for the calls made through it: those of `TaskOptions`."""
         return type(self)(self.function, self.name, _checked(self.name, self.options, options))
 
     def __reduce__(self) -> Any:
@@ -71,14 +72,18 @@ class TaskFunction(Generic[P, R]):
 
 
 @overload
-def task(function: Callable[P, R], /) -> TaskFunction[P, R]: ...
+def task(function: Callable[P, R | Snooze], /) -> TaskFunction[P, R]: ...
 
 
 @overload
-def task(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
+def task(
+    *, name: str | None = None, **options: Unpack[Options]
+) -> Callable[[Callable[P, R | Snooze]], TaskFunction[P, R]]: ...
 
 
-def task(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
+def task(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Unpack[Options]
+) -> Any:
     """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and `name`.
 
     Raises:
@@ -90,7 +95,7 @@ def task(function: Callable[..., Any] | None = None, /, *, name: str | None = No
     return _registered(function, name=name, options=options)
 
 
-def _registered(function: Callable[P, R], name: str | None, options: dict[str, Any]) -> TaskFunction[P, R]:
+def _registered(function: Callable[P, R], name: str | None, options: Mapping[str, Any]) -> TaskFunction[P, R]:
     qualname = getattr(function, "__qualname__", None)
     if qualname is None or not callable(function) or isinstance(function, type):
         raise TypeError(f"@task needs a function, not {function!r}")
@@ -111,7 +116,7 @@ def _copied(task: TaskFunction[P, R], options: TaskOptions) -> TaskFunction[P, R
     return TaskFunction(task.function, task.name, options)
 
 
-def _checked(name: str, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+def _checked(name: str, base: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:
     try:
         return base.replaced(changes)
     except (TypeError, ValueError) as error:

@@ -13,9 +13,10 @@ import psycopg
 
 from django_tpq.conf import settings
 from django_tpq.futures.calls import Claimed
+from django_tpq.futures.carried import options_of
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.options import TaskOptions
-from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
+from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.registry import find
 from django_tpq.futures.results import store, ttl_of
@@ -105,21 +106,21 @@ class Delivery:
     def _give_back(self, table: Table, ended: Sequence[Ended]) -> set[int]:
         """Bury what failed, and postpone what can not be run here; the ids of those whose receipt held."""
         buried = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Failure | Refused)]
-        later = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Postponed)]
         ids: set[int] = set()
         if buried:
             texts = [outcome.text for _, outcome in buried]
             types = [outcome.type for _, outcome in buried]
             ids |= table.bury([receipt for receipt, _ in buried], texts, _keep(), types)
-        if later:
-            delays, texts = [outcome.delay for _, outcome in later], [outcome.text for _, outcome in later]
-            ids |= table.retry([receipt for receipt, _ in later], delays, texts, counts=False)
+        for kind, counts in ((Again, True), (Postponed, False)):
+            if later := [(e.receipt, *e.outcome[:3]) for e in ended if isinstance(e.outcome, kind)]:
+                receipts, delays, texts, types = map(list, zip(*later, strict=True))
+                ids |= table.retry(receipts, delays, texts, types, counts=counts)
         return ids
 
     def _after(self, held: Iterable[Ended]) -> None:
         for e in held:
-            if isinstance(e.outcome, Postponed):
-                continue
+            if isinstance(e.outcome, Postponed | Again):
+                continue  # it has not ended
             failed = not isinstance(e.outcome, Success)
             self._tally.add(e.call.task, e.outcome.started, failed=failed)
             if task_finished.receivers:
@@ -160,9 +161,10 @@ def _results(ended: Sequence[Ended]) -> dict[int, Result]:
 def time_to_live(call: Claimed) -> timedelta:
     """How long a call's result is kept; its task may be unknown here."""
     try:
-        return ttl_of(find(call.task).options, call.headers)
+        options = find(call.task).options
     except UnknownTask:
-        return ttl_of(TaskOptions(), call.headers)
+        options = TaskOptions()
+    return ttl_of(options_of(options, call.headers) if call.headers else options)
 
 
 def _keep() -> timedelta | None:

@@ -14,10 +14,11 @@ from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
+from django_tpq.futures.carried import carried
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
+from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
-from django_tpq.futures.results import ttl_of
 from django_tpq.futures.signals import task_enqueued
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
@@ -133,12 +134,21 @@ def _form(task: Any, registered: Any, *_settings: object) -> _Form:
     same: dict[str, Any] = {"task": task.name}
     if options.priority:
         same["priority"] = options.priority
+    if options.max_attempts != 1:
+        same["max_attempts"] = options.max_attempts
     if options.max_deliveries != DEFAULT_DELIVERIES:
         same["max_deliveries"] = options.max_deliveries
-    if options.result_ttl != registered.options.result_ttl:
-        same["headers"] = json.dumps({"result_ttl": ttl_of(options, None).total_seconds()})
+    if headers := _headers(task, registered.options):
+        same["headers"] = json.dumps(headers)
     pack = packer(options.queue, task.name, how)
     return _Form(("token", "payload", *same), how, pack, tuple(same.values()))
+
+
+def _headers(task: Registered, of_task: TaskOptions) -> dict[str, Any]:
+    try:
+        return carried(task.options, of_task)
+    except TypeError as error:
+        raise TypeError(f"task {task.name}: {error}") from None
 
 
 def _filled(

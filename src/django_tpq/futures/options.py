@@ -2,17 +2,39 @@
 
 import dataclasses
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from django_tpq.futures.codecs import codec
+from tpq.backoff import Backoff, Exponential
 
-__all__ = ["LONGEST", "TaskOptions"]
+__all__ = ["LONGEST", "Options", "TaskOptions"]
 
 LONGEST = 36_500 * 24 * 3600
 """Seconds; beyond it, servers and caches run out of dates."""
+BACKOFF = Exponential(base=timedelta(seconds=5), limit=timedelta(hours=1))
+ErrorTypes = type[BaseException] | tuple[type[BaseException], ...]
 QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
+
+
+BackoffOption = timedelta | float | Backoff | Callable[[BaseException, int], timedelta | float | None]
+
+
+class Options(TypedDict, total=False):
+    """The options as keywords, for type checkers: those of `TaskOptions`, which says what they are."""
+
+    queue: str
+    priority: int
+    delay: timedelta | float | None
+    codec: str | None
+    max_deliveries: int
+    max_attempts: int
+    backoff: BackoffOption
+    retry_on: ErrorTypes
+    give_up_on: ErrorTypes
+    result_ttl: timedelta | float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +51,15 @@ class TaskOptions:
     """`pickle` or `json`; None: as TPQ_CODEC says."""
     max_deliveries: int = 3
     """Executors that may die under a call before it is given up."""
+    max_attempts: int = 1
+    """Runs that may fail before it is given up: 1 is none but the first."""
+    backoff: BackoffOption = BACKOFF
+    """How long after a failed attempt the next one is: a duration (seconds or a timedelta), `Exponential(…)`, or a
+    function of the exception and the attempt (1 and up) that returns a duration, or None to give up."""
+    retry_on: ErrorTypes = Exception
+    """The exceptions, a type or a tuple of types, after which there is another attempt."""
+    give_up_on: ErrorTypes = ()
+    """Those among them after which there is none."""
     result_ttl: timedelta | float | None = None
     """How long its result is kept (seconds or a timedelta); 0: not at all; None: as TPQ_RESULT_TTL says."""
 
@@ -38,11 +69,15 @@ class TaskOptions:
         _whole("priority", self.priority, -32768, 32767)
         _whole("max_deliveries", self.max_deliveries, 1, 32767)
         _duration("delay", self.delay)
+        _whole("max_attempts", self.max_attempts, 1, 32767)
         _duration("result_ttl", self.result_ttl)
+        _backoff(self.backoff)
+        _errors("retry_on", self.retry_on)
+        _errors("give_up_on", self.give_up_on)
         if self.codec is not None:
             _codec(self.codec)
 
-    def replaced(self, changes: dict[str, Any]) -> Self:
+    def replaced(self, changes: Mapping[str, Any]) -> Self:
         """These options with some changed.
 
         Raises:
@@ -59,6 +94,21 @@ class TaskOptions:
         delay = self.delay
         duration = timedelta(seconds=delay) if isinstance(delay, (int, float)) else delay
         return duration if duration and duration > timedelta(0) else None
+
+
+def _backoff(value: Any) -> None:
+    if not callable(value) and not callable(getattr(value, "delay", None)):
+        if value is None:
+            raise TypeError("backoff must be a duration, Exponential(…) or a function, not None")
+        _duration("backoff", value)
+
+
+def _errors(name: str, value: Any) -> None:
+    types = value if isinstance(value, tuple) else (value,)
+    if strange := [
+        each for each in types if not (isinstance(each, type) and issubclass(each, BaseException))
+    ]:
+        raise TypeError(f"{name} must be an exception type, or a tuple of them, not {strange[0]!r}")
 
 
 def _codec(name: Any) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-__all__ = ["Failure", "Outcome", "Postponed", "Refused", "Success"]
+__all__ = ["Again", "Failure", "Outcome", "Postponed", "Refused", "Success"]
 
 
 class Success(NamedTuple):
@@ -30,7 +30,20 @@ class Postponed(NamedTuple):
     """It can not be run here now; somebody may later. It counts as nothing."""
 
     delay: timedelta
+    text: str | None
+    """Why; None: it wants to be asked again itself."""
+    type: str | None = None
+    record: None = None
+
+
+class Again(NamedTuple):
+    """It raised, and has another attempt."""
+
+    delay: timedelta
     text: str
+    """The traceback."""
+    type: str
+    """Of the exception."""
     record: None = None
 
 
@@ -43,4 +56,4 @@ class Refused(NamedTuple):
     type: str | None = None
 
 
-Outcome = Success | Failure | Postponed | Refused
+Outcome = Success | Failure | Again | Postponed | Refused

@@ -5,7 +5,7 @@ Unset, results go to the `default` cache, as far as other processes can see it; 
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from django_tpq.conf import settings
-from django_tpq.futures.options import LONGEST, TaskOptions
+from django_tpq.futures.options import TaskOptions
 from tpq.results import Result, ResultTable
 
 __all__ = ["CacheResults", "DatabaseResults", "ResultStore", "store", "ttl_of"]
@@ -111,21 +111,12 @@ def store() -> ResultStore:
     return _store(settings.RESULT_STORE, settings.RESULT_CACHE)
 
 
-def ttl_of(options: TaskOptions, headers: Mapping[str, Any] | None) -> timedelta:
-    """How long the result of a call is kept: as the call says, its task, or the setting."""
-    ttl = _said(headers) if headers else None
-    if ttl is None:
-        ttl = options.result_ttl
+def ttl_of(options: TaskOptions) -> timedelta:
+    """How long the result of a call with these options is kept."""
+    ttl = options.result_ttl
     if ttl is None:
         ttl = settings.RESULT_TTL
     return ttl if isinstance(ttl, timedelta) else _seconds(ttl)
-
-
-def _said(headers: Any) -> Any:
-    """What a call's headers say. They are not signed, so they may be anything: then they say nothing."""
-    ttl: Any = headers.get("result_ttl") if isinstance(headers, Mapping) else None
-    is_number = isinstance(ttl, (int, float)) and not isinstance(ttl, bool)
-    return ttl if is_number and 0 <= ttl <= LONGEST else None
 
 
 @functools.lru_cache(maxsize=256)

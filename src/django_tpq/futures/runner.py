@@ -12,13 +12,17 @@ from asgiref.sync import async_to_sync
 
 from django_tpq.conf import settings
 from django_tpq.futures.calls import BadSignature, Claimed, Failed, unpack, write
+from django_tpq.futures.carried import options_of
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.context import CurrentCall, running
 from django_tpq.futures.errors import UnknownTask
-from django_tpq.futures.outcomes import Failure, Outcome, Postponed, Refused, Success
+from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.results import ttl_of
+from django_tpq.futures.retrying import final, next_try
 from django_tpq.futures.signals import task_started
+from django_tpq.futures.verdicts import Snooze
+from django_tpq.main.durations import seconds
 from tpq.message import storable
 
 __all__ = ["Runner", "clean", "lost_record"]
@@ -65,8 +69,7 @@ class Runner:
                 task_started.send_robust(sender=type(task), task=call.task, call=str(call.call))
             return self._returned(task, call, how, task(*args, **kwargs), started)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
-            logger.info("call %s of %s failed: %s", call.call, call.task, type(error).__name__)
-            return _failed(call, how, error, started)
+            return _raised(task, call, how, error, started)
         finally:
             running.reset(context)
 
@@ -75,7 +78,9 @@ class Runner:
             value
         ):  # not whatever can be awaited: a task may return a future
             value = async_to_sync(_awaited)(value)
-        if not ttl_of(task.options, call.headers):
+        if type(value) is Snooze:
+            return Postponed(max(timedelta(0), seconds(value.in_)), None)
+        if not ttl_of(options_of(task.options, call.headers) if call.headers else task.options):
             return Success(None, started)
         try:
             record, limit = write(call.token, how, "S", value), settings.MAX_PAYLOAD
@@ -110,12 +115,31 @@ def _refused(call: Claimed, reason: str, started: float) -> Refused:
     )
 
 
+def _raised(task: Registered, call: Claimed, how: Codec, error: BaseException, started: float) -> Outcome:
+    attempt, kind = call.attempt + 1, type(error).__name__
+    try:
+        wait = next_try(options_of(task.options, call.headers), error, attempt, call.max_attempts)
+    except Exception as mistake:  # noqa: BLE001 - a backoff is the project's own code
+        mistake.__context__ = error
+        return _failed(call, how, mistake, started)
+    if wait is None:
+        logger.info("call %s of %s failed: %s", call.call, call.task, kind)
+        return _failed(call, how, final(error), started)
+    told = "call %s of %s failed (%s), attempt %s of %s: again in %.1f s"
+    logger.info(told, call.call, call.task, kind, attempt, call.max_attempts, wait.total_seconds())
+    return Again(wait, clean(_traceback(error)), _type(error))
+
+
 def _failed(call: Claimed, how: Codec, error: BaseException, started: float) -> Failure:
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    kind = _type(error)
     text = clean(_traceback(error))
     pickled = _pickled(error) if how.keeps_exceptions() else None
     failed = Failed(kind, clean(_message(error)), text, pickled)
     return Failure(write(call.token, how, "F", tuple(failed)), text, started, kind)
+
+
+def _type(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
 def _pickled(error: BaseException) -> bytes | None:
