@@ -229,3 +229,9 @@ def test_a_lost_executor_is_no_attempt(executor, tmp_path):
 
 def test_a_type_checker_knows_the_options_there_are():
     assert list(Options.__annotations__) == [field.name for field in dataclasses.fields(TaskOptions)]
+
+
+def test_the_type_of_each_error_is_kept(by_hand):
+    tasks.stumble.delay(1)
+    by_hand.work()
+    assert CallQueue.objects.get().errors[0]["type"] == "tests.testapp.tasks.Trouble"
