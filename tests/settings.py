@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from django_tpq.embedded import embedded
@@ -33,6 +34,12 @@ INSTALLED_APPS = [
     "tests.testapp",
     "tests.failures.accidents",
 ]
+if not find_spec("django.tasks"):
+    INSTALLED_APPS.append("django_tasks")
+TASKS = {
+    "default": {"BACKEND": "django_tpq.backend.PostgreSQLBackend", "QUEUES": ["default", "mail", "other"]},
+    "second": {"BACKEND": "django_tpq.backend.PostgreSQLBackend", "QUEUES": []},
+}
 TPQ_QUEUES = {"default": "tpq_futures.CallQueue", "mail": "testapp.MailQueue"}
 # And takes the results' cache from the test that started it.
 if "TPQ_TEST_CACHE" in os.environ:

@@ -26,6 +26,8 @@ class Settings:
     and nothing else is written or read, whatever a task or a row says."""
     DEAD_LETTER_TTL: float | None = 14 * 24 * 3600
     """Seconds that a failed call is kept as a dead letter; None: for ever."""
+    FINISHED_TTL: float = 14 * 24 * 3600
+    """Seconds that calls of the django.tasks backend are kept when they have ended well."""
     ANSWER_TIMEOUT: float = 20
     """Seconds that an executor waits for PostgreSQL's answer to a statement before it gives the connection up."""
     MAX_PAYLOAD: int = 16 * 1024 * 1024

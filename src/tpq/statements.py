@@ -27,6 +27,7 @@ def compose(
     filters: tuple[tuple[str, bool], ...] = (),
     conflict: bool = False,
     one: bool = False,
+    absolute: bool = False,
 ) -> str:
     """The statement of `sql/<name>.sql` for one table. Run it with values, if only with `{}`.
 
@@ -37,17 +38,21 @@ def compose(
         columns: the columns an INSERT sets, each from the value of its own name (`due_at`: how long from now).
         filters: (column, whether the wanted value is NULL); a wanted value is named `where_<column>`.
         conflict: whether a taken `unique_key` refuses the row without an error.
+        absolute: whether `due_at` is a moment.
         one: whether its limit is 1 in the text itself: else it is planned anew each time, to see whether it is.
     """
     text = sql.SQL(_read(name))
     quoted = identifier(table)
     return text.format(
         table=quoted,
+        table_default=identifier(f"{table}_default"),
+        function=identifier(f"tend_{table}"),
+        plain=sql.Literal(table),
         table_name=sql.Literal(quoted.as_string(None)),
         bell_until=sql.Literal(identifier(object_name(table, "bell_until")).as_string(None)),
         returning=sql.SQL(", ").join(map(_readable, returning)),
         columns=sql.SQL(", ").join(map(identifier, columns)),
-        values=sql.SQL(", ").join(map(_value, columns)),
+        values=sql.SQL(", ").join(_value(column, absolute) for column in columns),
         filters=sql.SQL("").join(_condition(column, is_null) for column, is_null in filters),
         conflict=sql.SQL(_CONFLICT if conflict else ""),
         count=sql.Literal(1) if one else sql.Placeholder("count"),
@@ -102,8 +107,8 @@ def _readable(column: str) -> sql.Composable:
     return sql.SQL("body::text") if column == "body" else identifier(column)
 
 
-def _value(column: str) -> sql.Composable:
-    if column == "due_at":
+def _value(column: str, absolute: bool) -> sql.Composable:
+    if column == "due_at" and not absolute:
         return sql.SQL("clock_timestamp() + %(due_at)s::interval")
     if column == "body":
         return sql.SQL("%(body)s::jsonb")

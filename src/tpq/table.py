@@ -4,12 +4,12 @@ The seam is a cursor factory: psycopg's `connection.cursor` and Django's alike a
 manager that executes", so the same statements run on both, in whatever transaction is open there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tpq.arrays import numbers
+from tpq.entrance import Cursor, Entrance
 from tpq.floors import EVERYWHERE, Floors, in_order
 from tpq.message import Message
 from tpq.statements import compose
@@ -17,7 +17,6 @@ from tpq.statements import compose
 __all__ = ["Filters", "QueueTable", "Receipt"]
 
 Row = TypeVar("Row")
-Cursor = Callable[[], AbstractContextManager[Any]]
 Filters = Mapping[str, Any]
 """Columns and the values they must have; None means NULL."""
 
@@ -31,7 +30,7 @@ class Receipt(NamedTuple):
     claim_no: int
 
 
-class QueueTable(Generic[Row]):
+class QueueTable(Entrance, Generic[Row]):
     """A queue's table on a connection.
 
     Args:
@@ -44,51 +43,14 @@ class QueueTable(Generic[Row]):
     def __init__(
         self, name: str, cursor: Cursor, columns: tuple[str, ...], row: Callable[[tuple[Any, ...]], Row]
     ) -> None:
-        self.name = name
+        super().__init__(name, cursor)
         self.columns = columns
-        self._cursor = cursor
         self._row = row
 
     @classmethod
     def of_messages(cls, name: str, cursor: Cursor) -> "QueueTable[Message]":
         """A table whose rows are read as `Message`."""
         return QueueTable(name, cursor, Message.COLUMNS, Message.from_row)
-
-    # In ---------------------------------------------------------------------------------------------------
-
-    def put(
-        self, values: Mapping[str, Any], delay: timedelta | None = None, *, unique: bool = False
-    ) -> int | None:
-        """Add one row of these columns; the id, or None when `unique` and its key is taken."""
-        if delay:
-            values = {**values, "state": "waiting", "due_at": delay}
-        rows = self._rows(compose("put", self.name, columns=tuple(values), conflict=unique), values)
-        return int(rows[0][0]) if rows else None
-
-    def put_many(self, bodies: Sequence[str], priority: int, delay: timedelta | None) -> list[int]:
-        """Add one row a body (JSON text) in one statement; the ids in their order."""
-        state = "waiting" if delay else "ready"
-        values = {"bodies": bodies, "priority": priority, "delay": delay or None, "state": state}
-        return sorted(row[0] for row in self._rows(compose("put_many", self.name), values))
-
-    def copy(
-        self,
-        columns: tuple[str, ...],
-        rows: Iterable[tuple[Any, ...]],
-        count: int,
-        delay: timedelta | None = None,
-    ) -> list[int]:
-        """Add `count` rows of these columns by COPY; the ids in their order."""
-        with self._cursor() as cursor:
-            cursor.execute(compose("reserve", self.name), {"count": count, "delay": delay or None})
-            reserved, due_at = cursor.fetchone()
-            ids = sorted(map(int, reserved.split(","))) if reserved else []
-            ours = ("id", "due_at", "state") if delay else ("id",)
-            statement = compose("copy", self.name, columns=(*ours, *columns))
-            with cursor.copy(statement.replace("%%", "%")) as copy:  # it is run without values
-                for number, row in zip(ids, rows, strict=True):
-                    copy.write_row((number, due_at, "waiting", *row) if delay else (number, *row))
-        return ids
 
     # Out, in the caller's transaction ---------------------------------------------------------------------
 
@@ -282,11 +244,6 @@ class QueueTable(Generic[Row]):
     def _value(self, name: str, values: Mapping[str, Any] = NO_FILTERS, filters: Filters = NO_FILTERS) -> Any:
         statement = compose(name, self.name, filters=_shape(filters))
         return self._rows(statement, {**values, **_wanted(filters)})[0][0]
-
-    def _rows(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        with self._cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
 
 
 def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:

@@ -13,7 +13,7 @@ from django_tpq.futures.options import TaskOptions
 from django_tpq.main.durations import seconds
 from tpq.backoff import Constant, Exponential
 
-__all__ = ["carried", "options_of"]
+__all__ = ["carried", "is_kept", "options_of"]
 
 STAY = ("retry_on", "give_up_on")
 """Options that are code."""
@@ -60,6 +60,11 @@ def options_of(of_task: TaskOptions, headers: Mapping[str, Any] | None) -> TaskO
             with contextlib.suppress(TypeError, ValueError, OverflowError):
                 options = options.replaced({name: read(headers[name])})
     return options
+
+
+def is_kept(headers: Any) -> bool:
+    """Whether a call that ends well is kept among the finished ones."""
+    return isinstance(headers, Mapping) and headers.get("keep") is True
 
 
 def _number(value: Any) -> float:

@@ -16,7 +16,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils.module_loading import autodiscover_modules
+from django.conf import settings as project
+from django.utils.module_loading import autodiscover_modules, import_string
 
 from django_tpq.futures.executor import Executor
 from tpq.board import Board
@@ -59,6 +60,7 @@ def run_child(
     faulthandler.register(TELL, file=2)  # stderr, whatever sys.stderr is by then
     wake = _catch_signals()
     autodiscover_modules("tasks")
+    _load_backends()
     sys.setswitchinterval(GIVE_WAY)
     board = Board(board_file, threads)
     executor = Executor(alias=alias, names=queues, threads=threads, board=board, drain=drain, limit=limit)
@@ -71,6 +73,12 @@ def run_child(
     board.leave()
     # Threads may still run calls whose time is over: nothing may wait for them.
     os._exit(_code(settled, is_stuck=loop.is_alive()))
+
+
+def _load_backends() -> None:
+    """Backends of Django's tasks find the tasks of their calls themselves, once they are imported."""
+    for parameters in getattr(project, "TASKS", {}).values():
+        import_string(parameters["BACKEND"])
 
 
 def _flush() -> None:

@@ -31,6 +31,11 @@ class CurrentCall:
         return self._claimed.attempt + 1
 
     @property
+    def is_last_attempt(self) -> bool:
+        """Whether there is no other one if this one fails."""
+        return self.attempt >= self._claimed.max_attempts
+
+    @property
     def claim_no(self) -> int:
         """How often it has been claimed, this time included."""
         return self._claimed.claim_no

@@ -29,6 +29,7 @@ class TaskFunction(Generic[P, R]):
         self.name = name
         self.options = options
         self.origin = f"{function.__module__}.{function.__qualname__}"
+        self.headers: Mapping[str, Any] = {}
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""

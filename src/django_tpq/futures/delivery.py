@@ -13,7 +13,7 @@ import psycopg
 
 from django_tpq.conf import settings
 from django_tpq.futures.calls import Claimed
-from django_tpq.futures.carried import options_of
+from django_tpq.futures.carried import is_kept, options_of
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
@@ -21,6 +21,7 @@ from django_tpq.futures.postman import Postman
 from django_tpq.futures.registry import find
 from django_tpq.futures.results import store, ttl_of
 from django_tpq.futures.signals import task_finished
+from tpq.finished import finish
 from tpq.results import Result, ring
 from tpq.table import QueueTable, Receipt
 from tpq.tally import Tally
@@ -85,9 +86,16 @@ class Delivery:
 
     def _apply_to(self, table: Table, ended: Sequence[Ended], *, again: bool) -> set[int]:
         """Apply outcomes to one table; the ids of those whose receipt held."""
+        kept = [
+            e for e in ended if e.call.headers and is_kept(e.call.headers) and isinstance(e.outcome, Success)
+        ]
         acks = [e.call[:2] for e in ended if isinstance(e.outcome, Success)]
+        if kept:
+            acks = sorted(set(acks) - {e.call[:2] for e in kept})
         ids = table.ack(acks) if acks else set()
-        if len(acks) < len(ended):
+        if kept:
+            ids |= self._finish(table, kept)
+        if len(acks) + len(kept) < len(ended):
             ids |= self._give_back(table, [e for e in ended if not isinstance(e.outcome, Success)])
         if len(ids) == len(ended):
             return ids
@@ -102,6 +110,11 @@ class Delivery:
                 "call %s of %s was lost to another: its outcome is dropped", e.call.id, e.call.task
             )
         return ids
+
+    def _finish(self, table: Table, kept: Sequence[Ended]) -> set[int]:
+        """Move calls that have ended well to where they are kept."""
+        records = [e.outcome.record or b"" for e in kept]
+        return finish(table.name, kept[0].call.queue, [e.receipt for e in kept], records, table.cursor)
 
     def _give_back(self, table: Table, ended: Sequence[Ended]) -> set[int]:
         """Bury what failed, and postpone what can not be run here; the ids of those whose receipt held."""
@@ -153,6 +166,8 @@ def _results(ended: Sequence[Ended]) -> dict[int, Result]:
     """The results that are wanted, by their places."""
     results = {}
     for place, e in enumerate(ended):
+        if e.call.headers and is_kept(e.call.headers):
+            continue  # it is kept with the call itself
         if (record := e.outcome.record) is not None and (ttl := time_to_live(e.call)):
             results[place] = Result(e.call.token, record, ttl)
     return results

@@ -23,7 +23,7 @@ from django_tpq.futures.signals import task_enqueued
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
 
-__all__ = ["dispatch", "dispatch_many"]
+__all__ = ["dispatch", "dispatch_many", "insert", "insert_many"]
 
 NOWHERE = {"__main__", "__console__", "builtins", "None", "django.core.management.commands.shell"}
 """What a function's module is called in scripts, shells and `manage.py shell`."""
@@ -35,15 +35,23 @@ DEFAULT_DELIVERIES = 3
 
 def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
     """Enqueue one call; its future."""
-    made_at, token, options = time.monotonic(), new_token(), task.options
+    made_at = time.monotonic()
+    call, _ = insert(task, args, kwargs)
+    wrapper = connections[queues.manager(call.queue).db_for_queue]
+    return _announced(task, Future(call, unborn_of(wrapper), task.name, made_at))
+
+
+def insert(
+    task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any], returning: tuple[str, ...] = ()
+) -> tuple[CallId, tuple[Any, ...]]:
+    """Enqueue one call; its id, and more columns of its row."""
+    token, options = new_token(), task.options
     manager = queues.manager(options.queue)
     wrapper = connections[manager.db_for_queue]
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
-    number = manager.door(wrapper).put(dict(zip(columns, row, strict=True)), options.delay_duration)
-    assert number is not None  # noqa: S101 - only a unique_key is ever refused
-    return _announced(
-        task, Future(_call_id((options.queue, number, token)), unborn_of(wrapper), task.name, made_at)
-    )
+    values = dict(zip(columns, row, strict=True))
+    number, *more = manager.door(wrapper).put_row(values, options.due, ("id", *returning)) or ()
+    return _call_id((options.queue, number, token)), tuple(more)
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
@@ -51,18 +59,26 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     given = [_arguments(task, place, call) for place, call in enumerate(calls)]
     if not given:
         return []
-    made_at, tokens, queue, name = time.monotonic(), new_tokens(len(given)), task.options.queue, task.name
-    manager = queues.manager(queue)
-    wrapper = connections[manager.db_for_queue]
-    columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=True)))
-    numbers = manager.door(wrapper).copy(columns, rows, len(rows), task.options.delay_duration)
-    unborn = unborn_of(wrapper)
-    ids = map(_call_id, zip(repeat(queue), numbers, tokens, strict=False))
+    made_at, name = time.monotonic(), task.name
+    ids = insert_many(task, given)
+    unborn = unborn_of(connections[queues.manager(task.options.queue).db_for_queue])
     futures: list[Future[Any]] = [Future(call, unborn, name, made_at) for call in ids]
     if task_enqueued.receivers:
         for future in futures:
             _announced(task, future)
     return futures
+
+
+def insert_many(
+    task: Registered, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
+) -> Iterable[CallId]:
+    """Enqueue many calls of one task in one go; their ids in order."""
+    tokens, queue = new_tokens(len(given)), task.options.queue
+    manager = queues.manager(queue)
+    wrapper = connections[manager.db_for_queue]
+    columns, rows = _rows(task, manager, ((token, *call) for token, call in zip(tokens, given, strict=False)))
+    numbers = manager.door(wrapper).copy(columns, rows, len(rows), task.options.due)
+    return map(_call_id, zip(repeat(queue), numbers, tokens, strict=False))
 
 
 def _announced(task: Registered, future: Future[Any]) -> Future[Any]:
@@ -103,7 +119,11 @@ def _rows(
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The columns of calls, and a row for each."""
     columns, how, pack, same = _form(
-        task, find(task.name), settings.CODEC, settings.RESULT_TTL, project.SECRET_KEY
+        task,
+        task if task.headers else find(task.name),
+        settings.CODEC,
+        settings.RESULT_TTL,
+        project.SECRET_KEY,
     )
     rows, limit = [], settings.MAX_PAYLOAD
     for token, args, kwargs in calls:
@@ -146,7 +166,7 @@ def _form(task: Any, registered: Any, *_settings: object) -> _Form:
 
 def _headers(task: Registered, of_task: TaskOptions) -> dict[str, Any]:
     try:
-        return carried(task.options, of_task)
+        return {**task.headers, **carried(task.options, of_task)}
     except TypeError as error:
         raise TypeError(f"task {task.name}: {error}") from None
 

@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 from django.db import close_old_connections, connections
 from django.db.backends.signals import connection_created
 
+from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.calls import COLUMNS, Claimed
 from django_tpq.futures.delivery import Delivery, Ended
@@ -24,6 +26,7 @@ from tpq.bell import Listener
 from tpq.board import Board
 from tpq.consumer import Consumer
 from tpq.exchange import ExchangeTable
+from tpq.finished import tend
 from tpq.own import cursor_of
 from tpq.table import QueueTable
 from tpq.tally import Tally
@@ -36,6 +39,8 @@ WRONG_KEY = 20
 """Wrong signatures in a row, with never a right one, that show that it is the key that is wrong."""
 HOUSEKEEPING = 60.0
 """Seconds between purges."""
+TENDING = 3600.0
+"""Seconds between looks at the partitions of finished calls."""
 PURGED = 1000
 """Rows that are deleted at once."""
 
@@ -91,6 +96,7 @@ class Executor:
         self._refused: list[Ended] = []
         self._refused_in_a_row = 0
         self._cleaned_at = time.monotonic()
+        self._tended_at = float("-inf")
         self._consumer: Consumer[Claimed] = Consumer(
             connect=lambda: connect(alias),
             tables=lambda connection: list(tables(self._names, connection).values()),
@@ -168,6 +174,18 @@ class Executor:
             self._tally.flush(connection)
         if time.monotonic() - self._cleaned_at > HOUSEKEEPING:
             self._clean(connection)
+        if time.monotonic() - self._tended_at > TENDING:
+            self._tend(connection)
+
+    def _tend(self, connection: psycopg.Connection[Any]) -> None:
+        """See to the partitions of finished calls."""
+        self._tended_at = time.monotonic()
+        try:
+            tend(timedelta(seconds=settings.FINISHED_TTL), connection.cursor)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable) as error:
+            logger.warning(
+                "the partitions of tpq_finished could not be tended: %s", error.diag.message_primary
+            )
 
     def _clean(self, connection: psycopg.Connection[Any]) -> None:
         """Purge some of what is over. If there may be more of it, the next turn goes on: as many go as come."""

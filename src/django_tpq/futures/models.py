@@ -6,7 +6,7 @@ from django.db import models
 
 from django_tpq.main.models import BaseQueue
 
-__all__ = ["BaseCallQueue", "CallQueue", "Result", "Tally", "Task"]
+__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Result", "Tally", "Task"]
 
 
 class BaseCallQueue(BaseQueue):
@@ -46,6 +46,35 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return self.token
+
+
+class Finished(models.Model):
+    """A call that has ended well and is kept for TPQ_FINISHED_TTL: those of the django.tasks backend."""
+
+    token = models.CharField(max_length=22, primary_key=True)
+    number = models.BigIntegerField()
+    """Its id in the queue."""
+    queue = models.CharField(max_length=24)
+    task = models.CharField(max_length=255)
+    priority = models.SmallIntegerField()
+    headers = models.JSONField(null=True)
+    payload = models.BinaryField()
+    record = models.BinaryField()
+    """Its result, signed."""
+    errors = models.JSONField(null=True)
+    """Of the attempts that failed before it ended well."""
+    consumer = models.BigIntegerField()
+    enqueued_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "tpq_finished"
+        verbose_name = "finished call"
+
+    def __str__(self) -> str:
+        return f"finished call {self.number} of {self.task}"
 
 
 class Tally(models.Model):

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, TypedDict
 
 from django_tpq.futures.codecs import codec
@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     queue: str
     priority: int
     delay: timedelta | float | None
+    run_after: datetime | None
     codec: str | None
     max_deliveries: int
     max_attempts: int
@@ -47,6 +48,8 @@ class TaskOptions:
     """Higher ones come first, from -32768 to 32767."""
     delay: timedelta | float | None = None
     """How long a call waits before it may run; seconds or a timedelta."""
+    run_after: datetime | None = None
+    """The moment from which on a call may run, with its time zone; instead of `delay`."""
     codec: str | None = None
     """`pickle` or `json`; None: as TPQ_CODEC says."""
     max_deliveries: int = 3
@@ -69,6 +72,9 @@ class TaskOptions:
         _whole("priority", self.priority, -32768, 32767)
         _whole("max_deliveries", self.max_deliveries, 1, 32767)
         _duration("delay", self.delay)
+        _moment("run_after", self.run_after)
+        if self.delay is not None and self.run_after is not None:
+            raise ValueError("give a delay or run_after, not both")
         _whole("max_attempts", self.max_attempts, 1, 32767)
         _duration("result_ttl", self.result_ttl)
         _backoff(self.backoff)
@@ -89,8 +95,10 @@ class TaskOptions:
         return dataclasses.replace(self, **changes)
 
     @property
-    def delay_duration(self) -> timedelta | None:
-        """The delay as a timedelta; None: none."""
+    def due(self) -> timedelta | datetime | None:
+        """From when on a call may run: after so long, from a moment on, or (None) at once."""
+        if self.run_after is not None:
+            return self.run_after
         delay = self.delay
         duration = timedelta(seconds=delay) if isinstance(delay, (int, float)) else delay
         return duration if duration and duration > timedelta(0) else None
@@ -120,6 +128,11 @@ def _codec(name: Any) -> None:
 def _whole(name: str, value: Any, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+
+def _moment(name: str, value: Any) -> None:
+    if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
+        raise TypeError(f"{name} must be a datetime with a time zone, not {value!r}")
 
 
 def _duration(name: str, value: Any) -> None:

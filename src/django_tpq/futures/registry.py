@@ -1,12 +1,12 @@
 """Task names and their functions. Filled when modules with tasks are imported; nothing is imported by name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from django_tpq.futures.errors import DuplicateTask, UnknownTask
 from django_tpq.futures.options import TaskOptions
 
-__all__ = ["Registered", "find", "names", "register"]
+__all__ = ["Registered", "add_finder", "find", "finder", "names", "register"]
 
 
 class Registered(Protocol):
@@ -15,6 +15,8 @@ class Registered(Protocol):
     name: str
     options: TaskOptions
     origin: str
+    headers: Mapping[str, Any]
+    """What its calls carry beside their options."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -22,6 +24,7 @@ class Registered(Protocol):
 
 
 _tasks: dict[str, Registered] = {}
+_finders: dict[str, Callable[[str], Registered]] = {}
 
 
 def register(task: Registered) -> None:
@@ -48,6 +51,17 @@ def find(name: str) -> Registered:
         return _tasks[name]
     except KeyError:
         raise UnknownTask(f"this executor does not know the task {name!r}") from None
+
+
+def add_finder(kind: str, finder: Callable[[str], Registered]) -> None:
+    """Let a function find the tasks of calls whose headers name a kind, by importing them if need be."""
+    _finders[kind] = finder
+
+
+def finder(headers: Any) -> Callable[[str], Registered] | None:
+    """What finds the task of a call with these headers, once its signature was right; None: `find`, before that."""
+    kind = headers.get("kind") if isinstance(headers, Mapping) else None
+    return _finders.get(kind) if isinstance(kind, str) else None
 
 
 def names() -> Iterator[str]:

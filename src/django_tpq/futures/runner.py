@@ -12,12 +12,12 @@ from asgiref.sync import async_to_sync
 
 from django_tpq.conf import settings
 from django_tpq.futures.calls import BadSignature, Claimed, Failed, unpack, write
-from django_tpq.futures.carried import options_of
+from django_tpq.futures.carried import is_kept, options_of
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.context import CurrentCall, running
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
-from django_tpq.futures.registry import Registered, find
+from django_tpq.futures.registry import Registered, find, finder
 from django_tpq.futures.results import ttl_of
 from django_tpq.futures.retrying import final, next_try
 from django_tpq.futures.signals import task_started
@@ -44,12 +44,11 @@ class Runner:
     def run(self, call: Claimed) -> Outcome:
         """Run a call. Raises nothing."""
         started = time.monotonic()
+        finds = finder(call.headers) if call.headers else None
         try:
-            task = find(call.task)
+            task = None if finds else find(call.task)
         except UnknownTask as error:
-            # Slowly growing: beside an executor that knows the task, its chance is a half each time.
-            delay = min(UNKNOWN_LIMIT, 2 ** min((call.claim_no - 1) // 4, 5))
-            return Postponed(timedelta(seconds=delay), f"UnknownTask: {error}")
+            return _unknown(call, error)
         try:
             how, (args, kwargs) = unpack(call.queue, call.token, call.task, call.payload)
         except BadSignature as error:
@@ -58,6 +57,12 @@ class Runner:
             self.has_verified = True
             return _failed(call, usual(), error, started)
         self.has_verified = True
+        try:
+            task = task or finds(call.task)  # type: ignore[misc]
+        except UnknownTask as error:
+            return _unknown(call, error)
+        except BaseException as error:  # noqa: BLE001 - importing a module runs its code
+            return _failed(call, how, error, started)
         return self._call(task, call, how, args, kwargs, started)
 
     def _call(
@@ -80,7 +85,8 @@ class Runner:
             value = async_to_sync(_awaited)(value)
         if type(value) is Snooze:
             return Postponed(max(timedelta(0), seconds(value.in_)), None)
-        if not ttl_of(options_of(task.options, call.headers) if call.headers else task.options):
+        options = options_of(task.options, call.headers) if call.headers else task.options
+        if not ttl_of(options) and not (call.headers and is_kept(call.headers)):
             return Success(None, started)
         try:
             record, limit = write(call.token, how, "S", value), settings.MAX_PAYLOAD
@@ -95,6 +101,12 @@ class Runner:
                 f"task {call.task}: the result (a {type(value).__name__}) can not be written as {how.name}: {error}"
             )
         return _failed(call, how, reason, started)
+
+
+def _unknown(call: Claimed, error: UnknownTask) -> Postponed:
+    """Slowly growing waits: beside an executor that knows the task, its chance is a half each time."""
+    delay = min(UNKNOWN_LIMIT, 2 ** min((call.claim_no - 1) // 4, 5))
+    return Postponed(timedelta(seconds=delay), f"UnknownTask: {error}")
 
 
 async def _awaited(value: Any) -> Any:

@@ -2,4 +2,4 @@
 INSERT INTO {table} ({columns})
 VALUES ({values})
 {conflict}
-RETURNING id
+RETURNING {returning}

@@ -1,0 +1,132 @@
+"""The results that Django's tasks speak of, made of rows."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings as project
+from django.core.exceptions import SuspiciousOperation
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from django_tpq.backend.compat import Task, TaskError, TaskResult, TaskResultStatus
+from django_tpq.futures.calls import CallId, read, unpack
+
+if TYPE_CHECKING:
+    from django_tpq.futures.models import BaseCallQueue, Finished
+
+__all__ = ["error_of", "moment", "of_finished", "of_row", "outline"]
+
+LOST = "django_tpq.futures.errors.ExecutorLost"
+"""The type of an attempt that ended with its executor."""
+STATUS = {
+    "ready": TaskResultStatus.READY,
+    "waiting": TaskResultStatus.READY,
+    "claimed": TaskResultStatus.RUNNING,
+    "dead": TaskResultStatus.FAILED,
+}
+
+
+def outline(task: Any, id: str, args: Any, kwargs: Any, **known: Any) -> Any:  # noqa: A002 - Django's name
+    """A result of which only so much is known."""
+    fields: dict[str, Any] = {
+        "status": TaskResultStatus.READY,
+        "enqueued_at": None,
+        "started_at": None,
+        "finished_at": None,
+        "last_attempted_at": None,
+        "errors": [],
+        "worker_ids": [],
+    }
+    return TaskResult(
+        task=task, id=id, args=list(args), kwargs=dict(kwargs), backend=task.backend, **fields | known
+    )
+
+
+def of_row(row: BaseCallQueue, call: CallId) -> Any:
+    """Of a call that is in its queue."""
+    entries = _entries(row.errors)
+    is_claimed, is_dead = row.state == "claimed", row.state == "dead"
+    begun = [entry["claimed_at"] for entry in entries] + ([row.claimed_at] if is_claimed else [])
+    workers = [entry["consumer"] for entry in entries] + ([row.claimed_by] if is_claimed else [])
+    return outline(
+        _task(row.task, row.priority, row.headers or {}),
+        str(call),
+        *_arguments(row, call),
+        status=STATUS[row.state],
+        enqueued_at=moment(row.enqueued_at),
+        started_at=moment(begun[0]) if begun else None,
+        last_attempted_at=moment(begun[-1]) if begun else None,
+        finished_at=moment(entries[-1]["at"]) if is_dead and entries else None,
+        errors=list(map(_error, entries)),
+        worker_ids=list(map(str, workers)),
+    )
+
+
+def of_finished(row: Finished, call: CallId) -> Any:
+    """Of a call that has ended well."""
+    entries = _entries(row.errors)
+    result = outline(
+        _task(row.task, row.priority, row.headers or {}),
+        str(call),
+        *_arguments(row, call),
+        status=TaskResultStatus.SUCCESSFUL,
+        enqueued_at=moment(row.enqueued_at),
+        started_at=moment(entries[0]["claimed_at"] if entries else row.claimed_at),
+        last_attempted_at=moment(row.claimed_at),
+        finished_at=moment(row.finished_at),
+        errors=list(map(_error, entries)),
+        worker_ids=[*(str(entry["consumer"]) for entry in entries), str(row.consumer)],
+    )
+    object.__setattr__(result, "_return_value", read(call.token, bytes(row.record)))
+    return result
+
+
+def _arguments(row: Any, call: CallId) -> tuple[Any, Any]:
+    _, (args, kwargs) = unpack(call.queue, call.token, row.task, bytes(row.payload))
+    return args, kwargs
+
+
+def _task(path: str, priority: int, headers: Mapping[str, Any]) -> Any:
+    """The task as it was when the call was made."""
+    found = import_string(path)
+    if not isinstance(found, Task):
+        raise SuspiciousOperation(f"{path} is no task")
+    told = headers.get("run_after")
+    return found.using(
+        priority=priority,
+        queue_name=headers["queue_name"],
+        run_after=datetime.fromisoformat(told) if told else None,
+        backend=headers["backend"],
+    )
+
+
+def _entries(errors: Any) -> Sequence[Mapping[str, Any]]:
+    return errors if isinstance(errors, list) else []
+
+
+def _error(entry: Mapping[str, Any]) -> Any:
+    return TaskError(exception_class_path=entry["type"] or LOST, traceback=entry["error"] or "")
+
+
+def error_of(error: BaseException) -> Any:
+    """Of an exception."""
+    kind = type(error)
+    return TaskError(
+        exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def moment(value: datetime | str | None) -> datetime | None:
+    """A moment as Django has it: aware, or with USE_TZ off in the project's time."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if value is None:
+        return None
+    if not project.USE_TZ:
+        return timezone.make_naive(value) if timezone.is_aware(value) else value
+    return value.astimezone(UTC)

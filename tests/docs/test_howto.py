@@ -1,0 +1,60 @@
+"""The how-to documents, each followed from its first to its last block in a fresh project."""
+
+import re
+from importlib.util import find_spec
+
+import pytest
+
+from tests.docs.reader import ROOT, Reader, blocks
+
+FILE = re.compile(r"# (\w+/\w+\.py)\n")
+DATABASES = (
+    'from django_tpq.embedded import embedded\nDATABASES = {"default": embedded(BASE_DIR / ".postgres")}\n'
+)
+TOLD = {
+    "docs/howto/retries.md": [
+        "myapp.tasks.fetch 1 ['builtins.TimeoutError']\n1\n",
+        "4\n",
+    ],
+    "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
+}
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """A project with everything installed, and the embedded server."""
+    reader = Reader(tmp_path / "project")
+    settings = reader.path / "project/settings.py"
+    backport = "" if find_spec("django.tasks") else "'django_tasks', "
+    apps = f"INSTALLED_APPS = [{backport}'django_tpq.main', 'django_tpq.futures', 'myapp',"
+    text = settings.read_text().replace("INSTALLED_APPS = [", apps)
+    settings.write_text(re.sub(r"^DATABASES = \{.*?^\}\n", DATABASES, text, flags=re.MULTILINE | re.DOTALL))
+    reader.run("manage.py", "migrate")
+    return reader
+
+
+def here(text):
+    """As one writes it with this Django."""
+    return (
+        text
+        if find_spec("django.tasks")
+        else text.replace("from django.tasks import", "from django_tasks import")
+    )
+
+
+@pytest.mark.parametrize("document", TOLD)
+def test_it_can_be_followed(reader, document):
+    told = ""
+    for language, text in blocks(document):
+        if language == "console":
+            reader.shell(text)
+        elif named := FILE.match(text):
+            with (reader.path / named[1]).open("a") as file:
+                file.write(here(text))
+        else:
+            told += reader.call(here(text))
+    assert told == "".join(TOLD[document])
+
+
+def test_each_is_followed():
+    assert sorted(TOLD) == sorted(f"docs/howto/{path.name}" for path in (ROOT / "docs/howto").iterdir())
