@@ -16,6 +16,10 @@ TOLD = {
         "myapp.tasks.fetch 1 ['builtins.TimeoutError']\n1\n",
         "4\n",
     ],
+    "docs/howto/unique.md": [
+        "True\nTrue\n",
+        "('myapp.tasks.index', 1) ('myapp.tasks.remind', 1) ('myapp.tasks.report', 1)\n",
+    ],
     "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
 }
 

@@ -96,13 +96,13 @@ def test_options_are_kept():
         "json",
         7,
     )
-    assert kept.delay_duration == timedelta(seconds=3)
+    assert kept.due == timedelta(seconds=3)
     assert kept.result_ttl == timedelta(hours=2)
 
 
 def test_without_options_there_are_defaults():
     kept = task(plain).options
-    assert (kept.queue, kept.priority, kept.delay_duration, kept.max_deliveries) == ("default", 0, None, 3)
+    assert (kept.queue, kept.priority, kept.due, kept.max_deliveries) == ("default", 0, None, 3)
 
 
 def test_empty_parentheses_are_as_none():

@@ -154,3 +154,23 @@ def reject(reason: str) -> None:
 def snooze(path: str) -> str:
     """Wait until a file is there."""
     return current_call().claim_no if os.path.exists(path) else Snooze(in_=0)
+
+
+@task(unique="args")
+def index(document: int, language: str = "en") -> str:
+    return f"{document}:{language}"
+
+
+@task(unique="account:{account}", on_duplicate="error")
+def bill(account: int, amount: int = 0) -> int:
+    return amount
+
+
+@task(unique=lambda account, **_: f"of {account}", on_duplicate="replace")
+def refresh(account: int, source: str = "") -> str:
+    return source
+
+
+@task
+def moment() -> float:
+    return time.time()

@@ -4,6 +4,7 @@ from django_tpq.futures.context import CurrentCall, current_call
 from django_tpq.futures.decorators import TaskFunction, task
 from django_tpq.futures.errors import (
     CallRolledBack,
+    DuplicateCall,
     DuplicateTask,
     ExecutorLost,
     NotCommitted,
@@ -20,6 +21,7 @@ from tpq.backoff import Exponential
 __all__ = [
     "CallRolledBack",
     "CurrentCall",
+    "DuplicateCall",
     "DuplicateTask",
     "ExecutorLost",
     "Exponential",

@@ -17,6 +17,7 @@ from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.carried import carried
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
+from django_tpq.futures.once import insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.signals import task_enqueued
@@ -50,6 +51,8 @@ def insert(
     wrapper = connections[manager.db_for_queue]
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])
     values = dict(zip(columns, row, strict=True))
+    if options.unique is not None:
+        return insert_once(manager, wrapper, task, values, (args, kwargs), returning)
     number, *more = manager.door(wrapper).put_row(values, options.due, ("id", *returning)) or ()
     return _call_id((options.queue, number, token)), tuple(more)
 
@@ -73,6 +76,8 @@ def insert_many(
     task: Registered, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
 ) -> Iterable[CallId]:
     """Enqueue many calls of one task in one go; their ids in order."""
+    if task.options.unique is not None:
+        return [insert(task, *call)[0] for call in given]
     tokens, queue = new_tokens(len(given)), task.options.queue
     manager = queues.manager(queue)
     wrapper = connections[manager.db_for_queue]

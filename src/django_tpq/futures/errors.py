@@ -2,6 +2,7 @@
 
 TaskError
 ├── UnknownTask
+├── DuplicateCall
 ├── DuplicateTask
 ├── TaskFailed
 │   └── ExecutorLost
@@ -13,6 +14,7 @@ TaskError
 
 __all__ = [
     "CallRolledBack",
+    "DuplicateCall",
     "DuplicateTask",
     "ExecutorLost",
     "NotCommitted",
@@ -34,6 +36,10 @@ class UnknownTask(TaskError):
 
 class DuplicateTask(TaskError):
     """Two functions claim one task name: give one of them another by `@task(name=…)`."""
+
+
+class DuplicateCall(TaskError):
+    """Another call has the key that this one's task says is to be unique; the text names both."""
 
 
 class TaskFailed(TaskError):

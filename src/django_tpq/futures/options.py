@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypedDict
 
 from django_tpq.futures.codecs import codec
+from django_tpq.futures.uniqueness import check
 from tpq.backoff import Backoff, Exponential
 
 __all__ = ["LONGEST", "Options", "TaskOptions"]
@@ -15,6 +16,8 @@ __all__ = ["LONGEST", "Options", "TaskOptions"]
 LONGEST = 36_500 * 24 * 3600
 """Seconds; beyond it, servers and caches run out of dates."""
 BACKOFF = Exponential(base=timedelta(seconds=5), limit=timedelta(hours=1))
+UniqueOption = str | Callable[..., str] | None
+DUPLICATES = ("existing", "error", "replace")
 ErrorTypes = type[BaseException] | tuple[type[BaseException], ...]
 QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
 
@@ -35,6 +38,8 @@ class Options(TypedDict, total=False):
     backoff: BackoffOption
     retry_on: ErrorTypes
     give_up_on: ErrorTypes
+    unique: UniqueOption
+    on_duplicate: str
     result_ttl: timedelta | float | None
 
 
@@ -63,6 +68,12 @@ class TaskOptions:
     """The exceptions, a type or a tuple of types, after which there is another attempt."""
     give_up_on: ErrorTypes = ()
     """Those among them after which there is none."""
+    unique: UniqueOption = None
+    """Of calls with the same key there is one at a time, until it has ended or is dead. `"args"`: one for each set of
+    arguments; a template like `"account:{account_id}"`; or a function of the arguments that returns text."""
+    on_duplicate: str = "existing"
+    """What becomes of a call whose key another has: `existing`: its future is the other's; `error`: `DuplicateCall`;
+    `replace`: it takes the place of the other, unless that runs already (then `DuplicateCall`)."""
     result_ttl: timedelta | float | None = None
     """How long its result is kept (seconds or a timedelta); 0: not at all; None: as TPQ_RESULT_TTL says."""
 
@@ -80,6 +91,11 @@ class TaskOptions:
         _backoff(self.backoff)
         _errors("retry_on", self.retry_on)
         _errors("give_up_on", self.give_up_on)
+        check(self.unique)
+        if self.on_duplicate not in DUPLICATES:
+            raise ValueError(
+                f"on_duplicate must be one of {', '.join(DUPLICATES)}, not {self.on_duplicate!r}"
+            )
         if self.codec is not None:
             _codec(self.codec)
 

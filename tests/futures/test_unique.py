@@ -1,0 +1,142 @@
+"""Calls of which there is one at a time."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections, transaction
+
+from django_tpq.futures import DuplicateCall, task
+from django_tpq.futures.models import CallQueue
+from tests.testapp import tasks
+
+
+def keys():
+    return sorted(CallQueue.objects.values_list("unique_key", flat=True))
+
+
+def test_the_same_arguments_are_one_call(transactional_db):
+    first, again = tasks.index.delay(1), tasks.index.delay(1)
+    assert first == again
+    assert tasks.index.delay(2) != first
+    assert tasks.index.delay(1, "de") != first
+    assert CallQueue.objects.count() == 3
+
+
+def test_both_futures_have_the_result_and_then_there_may_be_another(by_hand):
+    first, again = tasks.index.delay(1), tasks.index.delay(1)
+    by_hand.work()
+    assert (first.result(), again.result()) == ("1:en", "1:en")
+    assert tasks.index.delay(1) != first
+
+
+def test_a_call_that_runs_is_there_still(by_hand):
+    first = tasks.index.delay(1)
+    by_hand.claim()
+    assert tasks.index.delay(1) == first
+
+
+def test_a_dead_one_is_in_nobodys_way(by_hand):
+    dead = tasks.index.delay(1, 2, 3)  # it takes two
+    by_hand.work()
+    assert CallQueue.objects.get().state == "dead"
+    assert tasks.index.delay(1, 2, 3) != dead
+
+
+def test_an_error_names_the_task_the_key_and_the_other_call(transactional_db):
+    first = tasks.bill.delay(7, amount=3)
+    with pytest.raises(DuplicateCall) as caught:
+        tasks.bill.delay(account=7, amount=4)
+    assert "task tests.testapp.tasks.bill" in str(caught.value)
+    assert first.id in str(caught.value)
+    assert "account:7" in str(caught.value)
+    tasks.bill.delay(8)
+    assert keys() == ["tests.testapp.tasks.bill:account:7", "tests.testapp.tasks.bill:account:8"]
+
+
+def test_an_error_breaks_no_transaction(transactional_db):
+    tasks.bill.delay(7)
+    with transaction.atomic():
+        with pytest.raises(DuplicateCall):
+            tasks.bill.delay(7)
+        tasks.bill.delay(8)
+    assert CallQueue.objects.count() == 2
+
+
+def test_the_later_one_takes_the_place_of_one_that_waits(by_hand):
+    tasks.refresh.using(delay=60).delay(7, source="first")
+    second = tasks.refresh.delay(7, source="second")
+    assert CallQueue.objects.count() == 1
+    by_hand.work()
+    assert second.result() == "second"
+
+
+def test_one_that_runs_is_not_replaced(by_hand):
+    first = tasks.refresh.delay(7)
+    by_hand.claim()
+    with pytest.raises(DuplicateCall, match="runs already"):
+        tasks.refresh.delay(7)
+    assert CallQueue.objects.get().token == first._call.token
+
+
+def test_many_at_once_are_one_each(transactional_db):
+    futures = tasks.index.delay_many([(1,), (2,), (1,), {"document": 2}])
+    assert futures[0] == futures[2]
+    assert CallQueue.objects.count() == 3  # by position and by name are two sets of arguments
+    assert len({future.id for future in futures}) == 3
+
+
+def test_a_single_call_may_be_unique_or_not(transactional_db):
+    assert tasks.add.using(unique="args").delay(1, 2) == tasks.add.using(unique="args").delay(1, 2)
+    assert tasks.index.using(unique=None).delay(1) != tasks.index.delay(1)
+
+
+def test_a_delay_is_kept(transactional_db):
+    tasks.index.using(delay=timedelta(hours=1)).delay(1)
+    assert CallQueue.objects.get().state == "waiting"
+
+
+def test_a_key_of_any_length_fits(transactional_db):
+    long = tasks.refresh.using(unique=lambda *_, **__: "x" * 1000, on_duplicate="existing")
+    other = tasks.refresh.using(unique=lambda *_, **__: "x" * 1001, on_duplicate="existing")
+    assert long.delay(1) == long.delay(1) != other.delay(1)
+    assert max(map(len, keys())) == 255
+
+
+@pytest.mark.parametrize(
+    ("unique", "said"),
+    [
+        ("account:{acount}", "names 'acount', which is no parameter"),
+        ("{}", "no parameter"),
+        (lambda *_, **__: 7, "gave a int"),
+    ],
+)
+def test_a_key_that_can_not_be_made_is_a_mistake_of_the_task(transactional_db, unique, said):
+    with pytest.raises(TypeError, match=said):
+        tasks.bill.using(unique=unique).delay(1)
+    assert not CallQueue.objects.exists()
+
+
+@pytest.mark.parametrize("options", [{"unique": 3}, {"unique": "args", "on_duplicate": "ignore"}])
+def test_options_that_do_not_fit_are_refused(options):
+    with pytest.raises((TypeError, ValueError), match="must be"):
+        task(**options)(tasks.every_second_time)
+
+
+@pytest.mark.parametrize("on_duplicate", ["existing", "replace"])
+def test_of_many_producers_at_once_one_call_is_left(transactional_db, on_duplicate):
+    futures, barrier = [], threading.Barrier(8)
+
+    def produce():
+        barrier.wait()
+        call = tasks.index.using(on_duplicate=on_duplicate)
+        futures.extend(call.delay(1) for _ in range(10))
+        connections.close_all()
+
+    threads = [threading.Thread(target=produce) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(futures) == 80
+    assert CallQueue.objects.count() == 1
