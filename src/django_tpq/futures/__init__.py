@@ -1,5 +1,6 @@
 """Tasks and futures: `@task`, `f = fn.delay(…)`, `f.result(wait=0)`. Safe to import before apps are ready."""
 
+from django_tpq.futures.completion import as_completed, wait
 from django_tpq.futures.context import CurrentCall, current_call
 from django_tpq.futures.decorators import TaskFunction, task
 from django_tpq.futures.errors import (
@@ -15,6 +16,7 @@ from django_tpq.futures.errors import (
     UnknownTask,
 )
 from django_tpq.futures.future import Future
+from django_tpq.futures.pool import TaskExecutor
 from django_tpq.futures.verdicts import Reject, Retry, Snooze
 from tpq.backoff import Exponential
 
@@ -33,9 +35,12 @@ __all__ = [
     "Retry",
     "Snooze",
     "TaskError",
+    "TaskExecutor",
     "TaskFailed",
     "TaskFunction",
     "UnknownTask",
+    "as_completed",
     "current_call",
     "task",
+    "wait",
 ]

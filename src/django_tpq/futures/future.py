@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -26,6 +27,8 @@ from django_tpq.futures.lookup import Arrival, is_known, look_up
 __all__ = ["Future"]
 
 R = TypeVar("R")
+
+logger = logging.getLogger("django_tpq.futures")
 
 SHORT = 0.5
 """Seconds that one waits before the database connection is let go."""
@@ -85,6 +88,19 @@ class Future(Generic[R]):
     def exception(self, wait: float = -1) -> BaseException | None:
         """What `result()` would raise for the task; None when it returned. Waits and raises as `result`."""
         return self._exception_of(self._arrived(wait))
+
+    def add_done_callback(self, callback: "Callable[[Future[R]], Any]") -> None:
+        """Call a function with this future once it has ended, in a thread of the process. What it raises is logged."""
+
+        def arrive(arrival: Arrival) -> None:
+            self._keep(arrival)
+            try:
+                callback(self)
+            except Exception:
+                logger.exception("the callback of %s failed", self)
+
+        self._await_birth(float("inf"))
+        arrivals(self._alias).watch(self._call, arrive, self._made_at)
 
     async def ais_done(self) -> bool:
         """As `is_done`."""

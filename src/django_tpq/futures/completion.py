@@ -1,0 +1,135 @@
+"""Many futures at once: each as it ends, or all of them. One listener and a few looks serve any number."""
+
+import asyncio
+import contextlib
+import functools
+import queue
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django_tpq.futures.arrivals import arrivals
+from django_tpq.futures.births import let_go
+from django_tpq.futures.errors import ResultTimeout
+from django_tpq.futures.future import SHORT, Future
+from django_tpq.futures.lookup import Arrival
+
+__all__ = ["Completions", "DoneAndNotDone", "as_completed", "wait"]
+
+R = TypeVar("R")
+Tell = Callable[[Future[Any]], None]
+
+
+class DoneAndNotDone(NamedTuple):
+    """What `wait` gives."""
+
+    done: set[Future[Any]]
+    not_done: set[Future[Any]]
+
+
+class Completions(Generic[R]):
+    """Futures as they end: for `for` and `async for`.
+
+    Args:
+        futures: whatever order; equal ones are one.
+        wait: 0: for ever; else at most so many seconds for all of them; negative: only those that have ended.
+    """
+
+    def __init__(self, futures: Iterable[Future[R]], wait: float) -> None:
+        self._futures = dict.fromkeys(futures)
+        self._wait = wait
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def __iter__(self) -> Iterator[Future[R]]:
+        ended: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
+        deadline = self._deadline()
+        with _watched(self._futures, ended.put):
+            for place in range(len(self)):
+                yield self._next(ended, deadline, place)
+
+    def _next(self, ended: "queue.SimpleQueue[Future[R]]", deadline: float, place: int) -> Future[R]:
+        with contextlib.suppress(queue.Empty):
+            return ended.get(timeout=min(SHORT, max(0.0, deadline - time.monotonic())))
+        for alias in {future._alias for future in self._futures}:
+            let_go(alias)
+        try:
+            left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+            return ended.get(timeout=left)
+        except queue.Empty:
+            raise self._timeout(place) from None
+
+    async def __aiter__(self) -> AsyncIterator[Future[R]]:
+        ended: asyncio.Queue[Future[R]] = asyncio.Queue()
+        loop, deadline = asyncio.get_running_loop(), self._deadline()
+
+        def tell(future: Future[R]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                loop.call_soon_threadsafe(ended.put_nowait, future)
+
+        with _watched(self._futures, tell):
+            for place in range(len(self)):
+                try:
+                    left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+                    yield await asyncio.wait_for(ended.get(), left)
+                except TimeoutError:
+                    raise self._timeout(place) from None
+
+    def _deadline(self) -> float:
+        return time.monotonic() + max(0.0, self._wait) if self._wait else float("inf")
+
+    def _timeout(self, place: int) -> ResultTimeout:
+        return ResultTimeout(f"{len(self) - place} of {len(self)} calls have not ended yet")
+
+
+def as_completed(futures: Iterable[Future[R]], wait: float = 0) -> Completions[R]:
+    """Futures as they end, for `for` and `async for`.
+
+    Args:
+        wait: 0: for ever; else at most so many seconds for all of them.
+
+    Raises:
+        ResultTimeout: the time is over, and some have not ended. Raised by the loop.
+        NotCommitted, CallRolledBack: as `Future.result`.
+    """
+    return Completions(futures, wait)
+
+
+def wait(futures: Iterable[Future[Any]], wait: float = 0, *, first: bool = False) -> DoneAndNotDone:
+    """Wait until all have ended, or with `first` one of them; those that have, and those that have not.
+
+    Args:
+        wait: 0: for ever; else at most so many seconds.
+    """
+    left = set(futures)
+    done: set[Future[Any]] = set()
+    with contextlib.suppress(ResultTimeout):
+        for future in as_completed(left, wait):
+            done.add(future)
+            if first:
+                break
+    return DoneAndNotDone(done, left - done)
+
+
+def _arrived(future: Future[Any], tell: Tell, arrival: Arrival) -> None:
+    future._keep(arrival)
+    tell(future)
+
+
+@contextlib.contextmanager
+def _watched(futures: Iterable[Future[Any]], tell: Tell) -> Iterator[None]:
+    """Be told of each that ends while the block runs."""
+    callbacks: dict[Future[Any], Callable[[Arrival], None]] = {}
+    try:
+        for future in futures:
+            if future._arrival is not None:
+                tell(future)
+                continue
+            future._await_birth(float("inf"))
+            callbacks[future] = functools.partial(_arrived, future, tell)
+            arrivals(future._alias).watch(future._call, callbacks[future], future._made_at)
+        yield
+    finally:
+        for future, callback in callbacks.items():
+            arrivals(future._alias).forget(future._call, callback)

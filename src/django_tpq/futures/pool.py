@@ -1,0 +1,88 @@
+"""Tasks behind the interface of `concurrent.futures`: for code that takes a pool."""
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ParamSpec, TypeVar
+
+from django_tpq.futures.decorators import TaskFunction
+from django_tpq.futures.future import Future
+
+__all__ = ["TaskExecutor"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TaskExecutor(concurrent.futures.Executor):
+    """A pool whose threads are the executors of the project. It takes registered tasks only.
+
+    What `submit` gives are futures of `concurrent.futures`; their `call` is ours. A coroutine uses `adelay` instead: no
+    event loop's thread may wait for a database in Django.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[concurrent.futures.Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._is_shut = False
+
+    def submit(
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> "concurrent.futures.Future[R]":
+        """Enqueue a call; its future.
+
+        Raises:
+            TypeError: it is no task.
+            RuntimeError: the pool was shut down.
+        """
+        return self._submitted(self._task(fn).delay(*args, **kwargs))
+
+    def map(
+        self, fn: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None, **_: Any
+    ) -> Iterator[R]:
+        """The results for all arguments, in their order; all calls are enqueued at once.
+
+        Raises:
+            TimeoutError: they were not there after so many seconds. Raised by the loop.
+        """
+        futures = self._task(fn).delay_many(zip(*iterables, strict=False))
+        return _results([self._submitted(future) for future in futures], timeout)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; wait for those there are."""
+        self._is_shut = True
+        with self._lock:
+            left = set(self._open)
+        if wait:
+            concurrent.futures.wait(left)
+
+    def _task(self, fn: Callable[P, R]) -> TaskFunction[P, R]:
+        if self._is_shut:
+            raise RuntimeError("the pool was shut down: it takes no more calls")
+        if not isinstance(fn, TaskFunction):
+            raise TypeError(f"{fn!r} is no task: executors can only run what @task has registered")
+        return fn
+
+    def _submitted(self, call: Future[R]) -> "concurrent.futures.Future[R]":
+        future: concurrent.futures.Future[R] = concurrent.futures.Future()
+        future.call = call  # type: ignore[attr-defined]
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            self._open.add(future)
+        call.add_done_callback(lambda done: self._settle(future, done))
+        return future
+
+    def _settle(self, future: "concurrent.futures.Future[R]", done: Future[R]) -> None:
+        with self._lock:
+            self._open.discard(future)
+        try:
+            future.set_result(done.result())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the future raises it
+            future.set_exception(error)
+
+
+def _results(futures: "list[concurrent.futures.Future[R]]", timeout: float | None) -> Iterator[R]:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for future in futures:
+        yield future.result(None if deadline is None else deadline - time.monotonic())

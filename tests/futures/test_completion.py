@@ -1,0 +1,160 @@
+"""Many futures at once, and a pool of `concurrent.futures`."""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+
+import pytest
+from django.db import transaction
+
+from django_tpq.futures import (
+    CallRolledBack,
+    NotCommitted,
+    ResultTimeout,
+    TaskExecutor,
+    arrivals,
+    as_completed,
+    wait,
+)
+from tests.testapp import tasks
+from tests.testapp.tasks import Trouble
+
+
+@pytest.fixture
+def running(executor):
+    executor("-t", "4")
+
+
+def test_they_come_in_the_order_in_which_they_end(running):
+    futures = [tasks.nap.delay(seconds) for seconds in (1.2, 0.1, 0.6)]
+    assert [future.result() for future in as_completed(futures, wait=20)] == [0.1, 0.6, 1.2]
+
+
+def test_those_that_have_ended_come_at_once_and_equal_ones_once(by_hand):
+    futures = tasks.add.delay_many([(number, 1) for number in range(5)])
+    by_hand.work()
+    assert sorted(f.result() for f in as_completed([*futures, *futures], wait=10)) == [1, 2, 3, 4, 5]
+    assert len(as_completed([*futures, *futures])) == 5
+
+
+def test_failures_are_completions(by_hand):
+    future = tasks.fail.delay("text")
+    by_hand.work()
+    (ended,) = as_completed([future], wait=10)
+    with pytest.raises(Trouble):
+        ended.result()
+
+
+@pytest.mark.parametrize("seconds", [0.3, -1])
+def test_a_time_that_is_over_says_how_many_are_left(by_hand, seconds):
+    done, _ = tasks.add.delay(1, 2), tasks.add.delay(1, 2)
+    by_hand.settle(*by_hand.run(*by_hand.claim(count=1)))
+    assert done.result() == 3
+    with pytest.raises(ResultTimeout, match="2 of 3 calls have not ended yet"):
+        list(as_completed([done, tasks.add.delay(1, 2), tasks.add.delay(1, 2)], wait=seconds))
+
+
+def test_a_coroutine_gets_them_too(running):
+    futures = [tasks.nap.delay(seconds) for seconds in (0.8, 0.1, 0.4)]
+
+    async def collect():
+        return [await future async for future in as_completed(futures, wait=20)]
+
+    assert asyncio.run(collect()) == [0.1, 0.4, 0.8]
+
+
+def test_a_coroutine_hears_of_a_time_that_is_over(transactional_db):
+    future = tasks.add.delay(1, 2)
+
+    async def collect():
+        return [each async for each in as_completed([future], wait=0.2)]
+
+    with pytest.raises(ResultTimeout):
+        asyncio.run(collect())
+
+
+def test_ten_thousand_cost_a_few_looks(by_hand, monkeypatch):
+    looks = []
+    look_up = arrivals.look_up
+    monkeypatch.setattr(arrivals, "look_up", lambda calls, cursor: looks.append(1) or look_up(calls, cursor))
+    futures = tasks.add.delay_many([(number, 1) for number in range(10_000)])
+    for _ in range(10):
+        by_hand.work()
+    assert sum(future.result() for future in as_completed(futures, wait=60)) == sum(range(1, 10_001))
+    assert len(looks) <= 40
+
+
+def test_one_can_wait_for_all_or_for_the_first(running):
+    slow, quick = tasks.nap.delay(1.5), tasks.nap.delay(0)
+    assert wait([slow, quick], 20, first=True) == ({quick}, {slow})
+    assert wait([slow, quick], 0.1) == ({quick}, {slow})
+    assert wait([slow, quick]) == ({slow, quick}, set())
+
+
+def test_what_is_not_committed_can_not_be_waited_for(transactional_db):
+    with transaction.atomic():
+        future = tasks.add.delay(1, 2)
+        with pytest.raises(NotCommitted):
+            list(as_completed([future], wait=1))
+        transaction.set_rollback(True)
+    with pytest.raises(CallRolledBack):
+        list(as_completed([future], wait=1))
+
+
+def test_a_callback_is_called_once_with_the_future(running):
+    told, done = [], threading.Event()
+    future = tasks.add.delay(1, 2)
+    future.add_done_callback(lambda ended: (told.append(ended), done.set()))
+    assert done.wait(20)
+    time.sleep(0.1)
+    assert told == [future]
+    assert told[0].result() == 3
+
+
+def test_a_callback_that_raises_is_logged_and_harms_nobody(running, caplog):
+    future, other = tasks.add.delay(1, 2), tasks.add.delay(3, 4)
+    future.add_done_callback(lambda ended: 1 / 0)
+    assert other.result(wait=20) == 7
+    assert future.result(wait=20) == 3
+    assert "ZeroDivisionError" in caplog.text
+
+
+# A pool ---------------------------------------------------------------------------------------------------
+
+
+def test_a_pool_takes_tasks_and_gives_futures_of_the_standard_library(running):
+    with TaskExecutor() as pool:
+        futures = [pool.submit(tasks.add, number, b=1) for number in range(5)]
+        failing = pool.submit(tasks.fail, "text")
+    assert all(future.done() for future in futures)
+    assert [f.result() for f in concurrent.futures.as_completed(futures)] != []
+    assert [future.result() for future in futures] == [1, 2, 3, 4, 5]
+    assert futures[0].call.result() == 1
+    with pytest.raises(Trouble):
+        failing.result()
+
+
+def test_a_pool_maps_in_order(running):
+    with TaskExecutor() as pool:
+        assert list(pool.map(tasks.add, range(50), range(50), timeout=20)) == [2 * n for n in range(50)]
+
+
+def test_a_map_has_its_time(by_hand):
+    pool = TaskExecutor()
+    with pytest.raises(TimeoutError):
+        list(pool.map(tasks.add, [1], [2], timeout=0.2))
+    by_hand.work()
+    pool.shutdown()
+
+
+def test_what_is_no_task_is_refused(transactional_db):
+    with pytest.raises(TypeError, match="is no task"):
+        TaskExecutor().submit(len, "text")
+
+
+def test_a_pool_that_was_shut_down_takes_no_more(transactional_db):
+    pool = TaskExecutor()
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="was shut down"):
+        pool.submit(tasks.add, 1, 2)
