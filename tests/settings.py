@@ -19,7 +19,7 @@ DATABASES = {
         BASE_DIR / ".postgres-test", parameters=FAST, name="postgres", TEST={"NAME": "test_tpq_other"}
     ),
 }
-DATABASES["default"]["TEST"] = {"NAME": "test_tpq"}
+DATABASES["default"]["TEST"] = {"NAME": os.environ.get("TPQ_TEST_NAME", "test_tpq")}
 # An executor beside the tests works on their database.
 DATABASES["default"]["NAME"] = os.environ.get("TPQ_TEST_DATABASE", DATABASES["default"]["NAME"])
 DATABASES["default"]["CONN_MAX_AGE"] = {"None": None}.get(os.environ.get("TPQ_TEST_CONN_MAX_AGE", ""), 0)
