@@ -155,7 +155,7 @@ def test_many_are_enqueued_in_a_few_statements(by_hand, django_assert_max_num_qu
     receiver = lambda sender, task_result, **_: told.append(task_result)  # noqa: E731
     task_enqueued.connect(receiver)
     try:
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(12):
             results = BACKEND.enqueue_all(calls)
     finally:
         task_enqueued.disconnect(receiver)
