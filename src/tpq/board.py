@@ -13,12 +13,13 @@ import time
 from collections import Counter
 from typing import Any
 
-__all__ = ["LEASE", "Board"]
+__all__ = ["LEASE", "Board", "memory_file"]
 
 LEASE = 6.5
 """Seconds after a beat during which calls may be started. Others take a consumer for dead after 8."""
 
-CONSUMER, BEAT, TURNED, READY, WATCHED, STATE, WATCHED_TABLE, HURRY = 0, 8, 16, 24, 32, 40, 240, 248
+CONSUMER, BEAT, TURNED, READY, WATCHED, STATE = 0, 8, 16, 24, 32, 40
+WATCHED_TABLE, RETIRING, HURRY = 240, 244, 248
 SLOTS_AT = 256
 SLOT = struct.Struct("=qqH110s")
 SLOT_SIZE = 128
@@ -31,24 +32,22 @@ class Board:
 
     Args:
         file: its file descriptor.
-        threads: how many calls may run at once, each in a slot of its own.
+        slots: how many calls may run at once, each in a slot of its own.
+        apart: how many of these, the last ones, run in processes of their own: they are to blame for no other's end.
     """
 
-    def __init__(self, file: int, threads: int) -> None:
+    def __init__(self, file: int, slots: int, apart: int = 0) -> None:
         self.file = file
-        self.threads = threads
-        self._page = mmap.mmap(file, size(threads))
+        self.slots = slots
+        self._apart = apart
+        self._page = mmap.mmap(file, size(slots))
 
     @classmethod
-    def create(cls, threads: int) -> "Board":
+    def create(cls, slots: int, apart: int = 0) -> "Board":
         """A new page, in memory where the system can."""
-        if hasattr(os, "memfd_create"):
-            file = os.memfd_create("tpq-board")
-        else:
-            with tempfile.TemporaryFile() as unnamed:
-                file = os.dup(unnamed.fileno())
-        os.ftruncate(file, size(threads))
-        return cls(file, threads)
+        file = memory_file("tpq-board")
+        os.ftruncate(file, size(slots))
+        return cls(file, slots, apart)
 
     def close(self) -> None:
         """Let go of the page."""
@@ -83,6 +82,10 @@ class Board:
     def ready(self) -> None:
         """Note that the process has started."""
         self._set("=q", READY, 1)
+
+    def retire(self) -> None:
+        """Note that the process claims no more and ends when it can: another may take its place at once."""
+        self._set("=H", RETIRING, 1)
 
     def leave(self) -> None:
         """Note that the process ends by its own will: its exit code is no task's doing."""
@@ -124,6 +127,11 @@ class Board:
         return bool(self._get("=q", HURRY))
 
     @property
+    def is_retiring(self) -> bool:
+        """Whether another may take its place."""
+        return bool(self._get("=H", RETIRING))
+
+    @property
     def is_ready(self) -> bool:
         """Whether the process has started."""
         return bool(self._get("=q", READY))
@@ -145,7 +153,7 @@ class Board:
 
     def running(self) -> Counter[str]:
         """How many calls run now, by name."""
-        slots = (SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE) for i in range(self.threads))
+        slots = (SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE) for i in range(self.slots))
         return Counter(name[:length].decode(errors="replace") for number, _, length, name in slots if number)
 
     def to_blame(self) -> dict[int, list[int]]:
@@ -156,7 +164,7 @@ class Board:
 
     def _begun(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
-        for i in range(self.threads):
+        for i in range(self.slots - self._apart):
             number, table, _, _ = SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE)
             if number:
                 found.setdefault(table, []).append(number)
@@ -169,6 +177,14 @@ class Board:
         struct.pack_into(kind, self._page, place, value)
 
 
-def size(threads: int) -> int:
+def memory_file(name: str) -> int:
+    """A file without a place on a disk, where the system can; its descriptor."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
+    with tempfile.TemporaryFile() as unnamed:
+        return os.dup(unnamed.fileno())
+
+
+def size(slots: int) -> int:
     """The bytes of a page."""
-    return SLOTS_AT + threads * SLOT_SIZE
+    return SLOTS_AT + slots * SLOT_SIZE

@@ -41,6 +41,8 @@ class Item(NamedTuple, Generic[M]):
     generation: int
     """Which consumer id it was claimed by: after a change of the id it is no longer ours."""
     claimed_at: float
+    lane: int
+    """The number of the lane that it runs in."""
 
 
 _item: Callable[[Any], Any] = functools.partial(tuple.__new__, Item)
@@ -48,9 +50,10 @@ _item: Callable[[Any], Any] = functools.partial(tuple.__new__, Item)
 
 
 class Buffer(Generic[M]):
-    """A line of messages; putting and taking are single steps for any thread."""
+    """A line of messages; putting and taking are single steps for any thread. `lane`: the number of theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, lane: int = 0) -> None:
+        self._lane = lane
         self._line: queue.SimpleQueue[Item[M] | None] = queue.SimpleQueue()
         self._looked_at = 0.0
         self.generation = 0
@@ -58,7 +61,8 @@ class Buffer(Generic[M]):
     def put(self, table: int, messages: Sequence[M]) -> None:
         """Add messages of one table."""
         put = self._line.put
-        fields = zip(repeat(table), messages, repeat(self.generation), repeat(time.monotonic()))
+        now = time.monotonic()
+        fields = zip(repeat(table), messages, repeat(self.generation), repeat(now), repeat(self._lane))
         for item in map(_item, fields):
             put(item)
 

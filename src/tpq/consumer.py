@@ -1,6 +1,6 @@
 """The claim loop of one process: claim in batches, hand out to threads, settle in batches, rest.
 
-One thread talks to the database. It keeps a small buffer ahead of the threads that run messages. What ended
+One thread talks to the database. It keeps a small buffer ahead of those that run messages, in each lane. What ended
 leaves in bulk: at once when nothing else is to do, else after a few milliseconds.
 """
 
@@ -14,14 +14,15 @@ import psycopg
 from tpq.agenda import Agenda, ask
 from tpq.backoff import RECONNECT
 from tpq.board import Board
-from tpq.buffer import Buffer, Claimed
+from tpq.buffer import Claimed
 from tpq.crew import Crew
 from tpq.exchange import Along, ExchangeTable
+from tpq.feeder import Feeders
 from tpq.floors import Ground
-from tpq.hand import Hand
 from tpq.handler import Handler
+from tpq.lanes import Lane, Lanes
 from tpq.outgoing import Outgoing
-from tpq.pace import BATCH, Pace, in_turn
+from tpq.pace import in_turn
 from tpq.quarantine import Quarantine
 from tpq.waiting import ASKED, POLL_BEHIND_BELL, Nap
 
@@ -40,9 +41,8 @@ class Consumer(Generic[M]):
         tables: the queues to serve, made anew for each connection.
         handler: what is done with messages.
         board: where the process shows what it runs, and reads its consumer's id.
-        threads: how many messages run at once.
+        lanes: where messages run.
         drain: end when there is nothing left to claim.
-        limit: end after so many messages; None: never.
         bell_works: whether the bell can be relied on now.
     """
 
@@ -53,32 +53,31 @@ class Consumer(Generic[M]):
         tables: Callable[[psycopg.Connection[Any]], list[ExchangeTable[M]]],
         handler: Handler[M],
         board: Board,
-        threads: int,
+        lanes: Lanes[M],
         drain: bool = False,
-        limit: int | None = None,
         bell_works: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connect, self._tables_on, self._handler = connect, tables, handler
-        self._board, self._threads, self._drain, self._left = board, threads, drain, limit
-        self._bell_works = bell_works
+        self._board, self._lanes, self._drain, self._bell_works = board, lanes, drain, bell_works
         self._connection: psycopg.Connection[Any] | None = None
         self._tables: list[ExchangeTable[M]] = []
-        self._buffer: Buffer[M] = Buffer()
-        self._crew = Crew(self._buffer, handler, board, threads)
-        self._pace, self._quarantine = Pace(threads), Quarantine()
+        self._crew = Crew(lanes.main.buffer, handler, board, lanes.main.capacity)
+        self._feeders = Feeders(lanes, self._crew, board, handler.name)
+        self._quarantine = Quarantine()
         self._outgoing = Outgoing(handler, self._crew.outbox)
-        self._hand: Hand[M] = Hand()
+        self._hand = lanes.hand
         self._consumer = 0
-        self._hungry, self._rung, self._is_idle = True, False, False
-        self._agenda, self._ground = Agenda(), Ground()
-        self._nap = Nap()
+        self._rung, self._is_idle = False, False
+        self._agenda, self._ground, self._nap = Agenda(), Ground(), Nap()
         self._stopping, self._deadline = False, float("inf")
+        self._stuck: list[Callable[[], None]] = []
 
     # From other threads -----------------------------------------------------------------------------------
 
     def rung(self, payload: str | None) -> None:
         """The bell rang."""
-        self._hungry = self._rung = True
+        self._lanes.make_hungry()
+        self._rung = True
         if payload != "":
             self._agenda.hurry()  # messages came back, or something was missed
             self._ground.returned()
@@ -91,21 +90,22 @@ class Consumer(Generic[M]):
         self._stopping = True
         self._crew.wake.set()
 
-    def pause(self, why: str) -> None:
-        """Claim no more, but live on."""
-        self._board.say(why)
-        self._left = 0
+    def abandon(self, message: M, outcome: Any) -> None:
+        """Take this for what a message of a thread ended with, whatever the thread does."""
+        self._crew.abandon(message, outcome)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is in hand, nor claimed for us without our knowing."""
-        return not self._hand and self._hand.is_sure
+    def retire(self, grace: float, abandon: Callable[[], None] | None = None) -> None:
+        """As `stop`, and another may take our place. `abandon` gives up what does not end: called when all else has."""
+        self._stuck += [abandon] if abandon else []
+        self._board.retire()
+        self.stop(grace)
 
     # The loop ---------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Work until stopped, drained, or at the limit."""
         self._crew.start()
+        self._feeders.start()
         tries = 0
         while not self._is_over():
             self._board.turn()
@@ -122,37 +122,49 @@ class Consumer(Generic[M]):
                 self._hand.doubt()
                 self._crew.pause(RECONNECT.delay(tries).total_seconds(), lambda: self._stopping)
         self._crew.end()
+        self._feeders.end()
         self._disconnect()
 
     def _is_over(self) -> bool:
         if self._stopping:
-            return not self._hand or time.monotonic() > self._deadline
-        if not self.is_settled:
+            is_late = time.monotonic() > self._deadline
+            if self._stuck and (is_late or len(self._hand) <= len(self._stuck)):
+                return self._abandon_stuck()
+            return not self._hand or is_late
+        if not self._hand.is_settled:
             return False
-        if self._drain and self._consumer and (self._has_nothing_left or self._left == 0):
-            return True
-        return self._left == 0 and not self._board.state
+        is_at_limit = self._lanes.left == 0
+        is_done = self._drain and self._consumer and (self._has_nothing_left or is_at_limit)
+        return bool(is_done) or (is_at_limit and not self._board.state)
+
+    def _abandon_stuck(self) -> bool:
+        """What does not end is all that is left: it is given up, and settled by the next turn."""
+        while self._stuck:
+            self._stuck.pop()()
+        return False
 
     @property
     def _has_nothing_left(self) -> bool:
-        return not self._hungry and self._ground.sweep_at == float("inf")
+        return not self._lanes.hungry and self._ground.sweep_at == float("inf")
 
     def _turn(self) -> None:
         if self._connection is None:
             self._connection = self._connect()
             self._tables = self._tables_on(self._connection)
-            self._ground.renew(len(self._tables))
+            self._ground.renew()
+            self._lanes.make_hungry()
         self._follow_consumer()
         if self._consumer and self._hand.recall(self._consumer, self._tables):
-            self._hungry = True
+            self._lanes.make_hungry()
         index, along = self._settle()
         # Before the next calls: what was just settled is to be counted even if the next call kills the process.
         self._handler.tick(self._connection, idle=self._is_idle)
         self._hand_out(index, along)
         if self._stopping:
-            self._hand.give_back(self._tables, self._buffer.generation, self._buffer.take_all())
+            self._hand.give_back(self._tables, self._lanes.generation, self._lanes.take_all())
         elif self._may_claim:
-            self._release_stale()
+            if stale := self._lanes.take_stale():
+                self._hand.give_back(self._tables, self._lanes.generation, stale)
             self._tick()
             self._claim()
         self._rest()
@@ -164,17 +176,20 @@ class Consumer(Generic[M]):
 
     @property
     def _may_claim(self) -> bool:
-        return bool(self._consumer) and self._left != 0 and not self._stopping and self._board.is_fresh()
+        return (
+            bool(self._consumer) and self._lanes.left != 0 and not self._stopping and self._board.is_fresh()
+        )
 
     def _follow_consumer(self) -> None:
         """When we were taken for dead, we get a new id, and what has not begun is no longer ours."""
         number = self._board.consumer
         if number != self._consumer:
-            self._buffer.generation += 1
-            self._consumer, self._hungry = number, True
+            self._lanes.renew()
+            self._lanes.make_hungry()
+            self._consumer = number
             self._ground.returned()
             self._hand.trust()
-            self._hand.let_go(self._buffer.take_all())
+            self._hand.let_go(self._lanes.take_all())
 
     def _tick(self) -> None:
         if self._nap.is_to_check:
@@ -182,9 +197,10 @@ class Consumer(Generic[M]):
         is_time, is_due = self._agenda.now(rung=self._rung)
         if is_time:
             self._quarantine.sight(i for i, table in enumerate(self._tables) if table.has_suspects())
-            self._hungry = True
+            self._lanes.probe(self._tables)
+            self._lanes.make_hungry()
         if (is_time or is_due) and self._agenda.promote(self._tables):
-            self._hungry = True
+            self._lanes.make_hungry()
 
     def _settle(self) -> tuple[int, Sequence[M]]:
         """Settle what has ended; the number of a table, and what was claimed there by the same statement."""
@@ -195,14 +211,14 @@ class Consumer(Generic[M]):
                 items = self._outgoing.settle(self._connection, self._tables)
             self._quarantine.have_ended((item.table, item.message.id) for item in items)
             self._hand.let_go(items)
-            self._pace.ended(len(items))
+            self._lanes.ended(items)
         return index, self._tables[index].found()
 
     def _along(self, index: int) -> Along | None:
         has_suspects = self._quarantine.tables or self._quarantine.is_watching
         may = self._may_claim and not has_suspects and not self._outgoing.is_again
-        room = self._room(leaving=len(self._outgoing)) if may else 0
-        return Along(self._consumer, room, self._ground[index]) if room else None
+        room = self._lanes.room(self._lanes.main, self._outgoing.leaving(0)) if may else 0
+        return Along(self._consumer, room, self._ground.of(index)) if room else None
 
     # Claiming ---------------------------------------------------------------------------------------------
 
@@ -211,18 +227,11 @@ class Consumer(Generic[M]):
         if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
             return
         if self._ground.is_due():
-            self._hungry = True
-        if not (room := self._room()):
+            self._lanes.make_hungry()
+        if not (lanes := [lane for lane in self._lanes.awake if self._lanes.room(lane)]):
             return
-        # From here on it is only set, whatever it was: the bell may ring meanwhile, in its own thread.
-        found, rung, self._rung, self._hungry = 0, self._rung, False, False
-        for index in in_turn(len(self._tables)):
-            rows = self._tables[index].claim(self._consumer, room - found, self._ground[index])
-            self._hand_out(index, rows)
-            found += len(rows)
-            if found >= room:
-                self._hungry = True
-                break
+        rung, self._rung = self._rung, False
+        found = sum(map(self._claim_for, lanes))
         if found:
             self._nap.found()
         self._is_idle = not found and not self._hand
@@ -230,19 +239,25 @@ class Consumer(Generic[M]):
             self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
         if self._drain and self._is_idle and not self._has_nothing_left:
             self._ground.returned()  # sweep all at once: in turn, doubts never end
-            self._hungry = True
+            self._lanes.make_hungry()
 
-    def _room(self, leaving: int = 0) -> int:
-        """How many to claim now, when so many are leaving our hands."""
-        in_hand = len(self._hand) - leaving
-        if not self._hungry or not (self._pace.has_room(in_hand) or self._buffer.is_empty):
-            return 0
-        room = min(BATCH, self._pace.want - in_hand)
-        return max(0, room if self._left is None else min(room, self._left))
+    def _claim_for(self, lane: Lane[M]) -> int:
+        """Claim for one lane; how many were found."""
+        # From here on it is only set, whatever it was: the bell may ring meanwhile, in its own thread.
+        found, room, lane.hungry = 0, self._lanes.room(lane), False
+        for index in in_turn(len(self._tables)):
+            floors = self._ground.of(index, lane.number)
+            rows = self._tables[index].claim(self._consumer, room - found, floors, lane.number)
+            self._hand_out(index, rows)
+            found += len(rows)
+            if found >= room:
+                lane.hungry = True
+                break
+        return found
 
     def _claim_suspect(self) -> bool:
         """Claim one suspect for a free thread; whether nothing else may be claimed now."""
-        if not self._buffer.is_empty or len(self._hand) >= self._threads:
+        if self._lanes.main.in_hand >= self._lanes.main.capacity or not self._lanes.main.buffer.is_empty:
             return True
         for index in self._quarantine.tables:
             for message in self._tables[index].claim_suspect(self._consumer):
@@ -251,33 +266,21 @@ class Consumer(Generic[M]):
                 self._hand_out(index, [message])
                 return True
         self._quarantine.clear()
-        self._hungry = True
+        self._lanes.make_hungry()
         return False
 
     def _hand_out(self, table: int, messages: Sequence[M]) -> None:
-        if not messages:
-            return
-        self._hand.take(table, messages)
-        self._is_idle = False
-        if self._left is not None:
-            self._left = max(0, self._left - len(messages))
-        self._buffer.put(table, messages)
-
-    def _release_stale(self) -> None:
-        if len(self._hand) > self._threads and (items := self._buffer.take_stale()):
-            self._hand.give_back(self._tables, self._buffer.generation, items)
-            self._pace.slow_down()
-            self._hungry = False
+        if messages:
+            self._is_idle = False
+            self._lanes.take(table, messages)
 
     # Resting ----------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
         crew = self._crew
         if crew.outbox or self._outgoing:
-            is_behind = self._may_claim and self._hungry and self._pace.has_room(len(self._hand))
-            return None if is_behind else crew.linger()
-        is_free = len(self._hand) < self._threads
-        if self._may_claim and self._hungry and is_free and not self._quarantine.tables:
+            return None if self._may_claim and self._lanes.are_behind else crew.linger()
+        if self._may_claim and self._lanes.have_room(hungry=True) and not self._quarantine.tables:
             return None
         if self._drain and not self._hand and self._has_nothing_left:
             return None
@@ -290,10 +293,10 @@ class Consumer(Generic[M]):
         if not self._may_claim:
             return 0.05
         pause = self._agenda.next_at - now
-        if len(self._hand) < self._threads:
+        if self._lanes.have_room(hungry=False):
             nap = self._nap.length(works=self._bell_works(), ask=lambda: ask(self._tables, ASKED))
             if nap < POLL_BEHIND_BELL:
-                self._hungry = True
+                self._lanes.make_hungry()
             pause = min(pause, nap)
-        sweep_at = float("inf") if self._hungry else self._ground.sweep_at
+        sweep_at = float("inf") if self._lanes.hungry else self._ground.sweep_at
         return max(0.001, min(pause, sweep_at - now, self._quarantine.rest))

@@ -29,6 +29,7 @@ class Crew(Generic[M]):
         self._board = board
         self._threads = threads
         self._is_ending = False
+        self._running: dict[int, Item[M]] = {}
         self._fresh_until = 0.0
         """Until when our claims are ours for sure (monotonic): a later beat only makes it longer."""
         self.outbox: deque[tuple[Item[M], Any]] = deque()
@@ -62,20 +63,35 @@ class Crew(Generic[M]):
             if is_over():
                 return
 
-    def _work(self, slot: int) -> None:
-        board, handler, outbox, buffer = self._board, self._handler, self.outbox, self._buffer
-        while (item := buffer.get()) is not None:
-            if self._is_ours(item):
-                board.begin(slot, item.table, item.message.id, handler.name(item.message))
-                outcome = handler.run_one(item.message)
-                board.end(slot)
-            else:
-                outcome = None
-            outbox.append((item, outcome))
-            if (count := len(outbox)) == 1 or count == FULL or buffer.is_empty:
-                self.wake.set()
+    def ended(self, item: Item[M], outcome: Any) -> None:
+        """A message has ended, in whatever lane; None: it was not begun."""
+        outbox = self.outbox
+        outbox.append((item, outcome))
+        if (count := len(outbox)) == 1 or count == FULL or self._buffer.is_empty:
+            self.wake.set()
 
-    def _is_ours(self, item: Item[M]) -> bool:
+    def abandon(self, message: M, outcome: Any) -> None:
+        """Take this for what a message ended with, whatever its thread does; that thread takes no other."""
+        for slot, item in list(self._running.items()):
+            if item.message is message and self._running.pop(slot, None) is item:
+                self._board.end(slot)
+                self.ended(item, outcome)
+
+    def _work(self, slot: int) -> None:
+        board, handler, buffer, running = self._board, self._handler, self._buffer, self._running
+        while (item := buffer.get()) is not None:
+            if not self.is_ours(item):
+                self.ended(item, None)
+                continue
+            running[slot] = item
+            board.begin(slot, item.table, item.message.id, handler.name(item.message))
+            outcome = handler.run_one(item.message)
+            if running.pop(slot, None) is None:
+                return  # it was abandoned
+            board.end(slot)
+            self.ended(item, outcome)
+
+    def is_ours(self, item: Item[M]) -> bool:
         """Whether a message may be started: not while our own clock says that it may be another's."""
         while time.monotonic() >= self._fresh_until:
             self._fresh_until = self._board.lease_ends

@@ -51,7 +51,13 @@ class ExchangeTable(QueueTable[Row]):
 
     def _exchange(self, ids: Sequence[int], claim_no: int, along: Along) -> set[int]:
         levels = along.floors.levels(along.room)
-        given = {"ids": numbers(ids), "claim_no": claim_no, "consumer": along.consumer, "count": along.room}
+        given = {
+            "ids": numbers(ids),
+            "claim_no": claim_no,
+            "consumer": along.consumer,
+            "count": along.room,
+            "lane": 0,
+        }
         statement = compose("exchange", self.name, returning=self.columns)
         rows = self._rows(statement, given | levels._asdict())
         kept = rows[0][-1]

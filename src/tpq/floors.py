@@ -150,18 +150,22 @@ class Floors:
 
 
 class Ground:
-    """The floors of all tables of one process."""
+    """The floors of all tables of one process, by lane."""
 
     def __init__(self) -> None:
-        self._floors: list[Floors] = []
+        self._floors: dict[tuple[int, int], Floors] = {}
         self._has_returned = False
 
-    def renew(self, tables: int) -> None:
-        """Forget all: nothing is known of so many tables."""
-        self._floors = [Floors() for _ in range(tables)]
+    def renew(self) -> None:
+        """Forget all."""
+        self._floors = {}
 
-    def __getitem__(self, table: int) -> Floors:
-        return self._floors[table]
+    def of(self, table: int, lane: int = 0) -> Floors:
+        """Those of a table, in one of its lanes."""
+        floors = self._floors.get((table, lane))
+        if floors is None:
+            floors = self._floors[table, lane] = Floors()
+        return floors
 
     def returned(self) -> None:
         """Messages may have come back to their places in the line. From any thread."""
@@ -170,13 +174,13 @@ class Ground:
     @property
     def sweep_at(self) -> float:
         """The moment (monotonic) when a look below the floors is due; infinity: there is no reason for one."""
-        return min((floors.due_at for floors in self._floors), default=float("inf"))
+        return min((floors.due_at for floors in self._floors.values()), default=float("inf"))
 
     def is_due(self) -> bool:
         """Whether it is time for a look below the floors."""
         if self._has_returned:
             self._has_returned = False
-            for floors in self._floors:
+            for floors in self._floors.values():
                 floors.doubt()
         return self.sweep_at <= time.monotonic()
 

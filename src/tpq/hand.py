@@ -23,24 +23,35 @@ _id, _claim_no = attrgetter("id"), attrgetter("claim_no")
 
 
 class Hand(Generic[M]):
-    """The claims of one loop."""
+    """The claims of one loop, by lane."""
 
-    def __init__(self) -> None:
-        self._claims: set[tuple[int, int, int]] = set()  # table, id, claim_no
+    def __init__(self, lanes: Iterable[int] = (0,)) -> None:
+        self._claims: dict[int, set[tuple[int, int, int]]] = {n: set() for n in lanes}  # table, id, claim_no
         self._again_at = 0.0
         self.is_sure = True
         """Whether nothing can have been claimed that is not here."""
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return sum(map(len, self._claims.values()))
 
-    def take(self, table: int, messages: Sequence[M]) -> None:
-        """These were claimed."""
-        self._claims.update(zip(repeat(table), map(_id, messages), map(_claim_no, messages), strict=False))
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is here, nor claimed for us without our knowing."""
+        return not len(self) and self.is_sure
+
+    def count(self, lane: int) -> int:
+        """How many there are in a lane."""
+        return len(self._claims[lane])
+
+    def take(self, table: int, messages: Sequence[M], lane: int = 0) -> None:
+        """These were claimed, to run in a lane."""
+        claims = self._claims[lane]
+        claims.update(zip(repeat(table), map(_id, messages), map(_claim_no, messages), strict=False))
 
     def let_go(self, items: Iterable[Item[M]]) -> None:
         """These were settled, given back, or lost to others."""
-        self._claims.difference_update((i.table, i.message.id, i.message.claim_no) for i in items)
+        for i in items:
+            self._claims[i.lane].discard((i.table, i.message.id, i.message.claim_no))
 
     def give_back(self, tables: Sequence[QueueTable[Any]], generation: int, items: Sequence[Item[M]]) -> None:
         """These never ran: let others have them, if they are still ours."""
@@ -76,4 +87,8 @@ class Hand(Generic[M]):
         return bool(found)
 
     def _ids(self, table: int) -> list[int]:
-        return [number for place, number, _ in self._claims if place == table]
+        return [number for number, _ in self.claims(table)]
+
+    def claims(self, table: int) -> list[tuple[int, int]]:
+        """The claims of a table: id and claim_no of each."""
+        return [claim[1:] for claims in self._claims.values() for claim in claims if claim[0] == table]

@@ -43,6 +43,10 @@ class Outgoing(Generic[M]):
     def __len__(self) -> int:
         return len(self._batch)
 
+    def leaving(self, lane: int) -> int:
+        """How many of the batch leave a lane."""
+        return sum(item.lane == lane for item, _ in self._batch)
+
     def gather(self) -> int:
         """Fill the batch; its length."""
         while self._outbox and len(self._batch) < BATCH:

@@ -24,7 +24,7 @@ __all__ = [
     "version",
 ]
 
-VERSION = 2
+VERSION = 3
 """The version this code installs and needs."""
 
 Cursor = Callable[[], AbstractContextManager[Any]]

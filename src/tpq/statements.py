@@ -76,6 +76,8 @@ _ERRORS: dict[str, tuple[LiteralString, LiteralString]] = {
     "retry": ("receipt.error", "receipt.type"),
     "bury": ("receipt.error", "receipt.type"),
     "reclaim": ("'the executor was lost while it ran'::text", "NULL::text"),
+    "lose": ("receipt.error", "receipt.type"),
+    "cancel": ("%(error)s::text", "%(type)s::text"),
     "promote": ("'the lease ended without an answer'::text", "NULL::text"),
 }
 """The statements by which a run fails; its error there, and the error's type: it joins those of the runs before."""

@@ -65,10 +65,11 @@ class QueueTable(Entrance, Generic[Row]):
 
     # Out, by claims ---------------------------------------------------------------------------------------
 
-    def claim(self, consumer: int, count: int, floors: Floors | None = None) -> list[Row]:
-        """Claim up to `count` messages for a consumer, in their order; `floors`: where it need not look."""
+    def claim(self, consumer: int, count: int, floors: Floors | None = None, lane: int = 0) -> list[Row]:
+        """Claim up to `count` messages of a lane, in their order; `floors`: where it need not look."""
         levels = EVERYWHERE if floors is None else floors.levels(count)
-        rows = self._in_order("claim", {"consumer": consumer, "count": count, **levels._asdict()})
+        values = {"consumer": consumer, "count": count, "lane": lane, **levels._asdict()}
+        rows = self._in_order("claim", values)
         if floors is not None:
             floors.claimed(rows)
         return [self._row(row[2:]) for row in rows]
@@ -80,6 +81,10 @@ class QueueTable(Entrance, Generic[Row]):
     def has_suspects(self) -> bool:
         """Whether a message waits to be run alone."""
         return bool(self._value("suspects"))
+
+    def lanes(self, lanes: Sequence[int]) -> list[int]:
+        """Those among these lanes in which something is ready."""
+        return [row[0] for row in self._rows(compose("lanes", self.name), {"lanes": list(lanes)})]
 
     def lease(self, lease: timedelta, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
         """Claim up to `count` messages on a lease of their own, in their order."""
@@ -147,11 +152,46 @@ class QueueTable(Entrance, Generic[Row]):
         """Give messages up; they are kept for `keep`, or for ever. `types`: of the errors."""
         return self._settled("bury", receipts, {"errors": list(errors), "types": list(types), "keep": keep})
 
+    def lose(
+        self,
+        receipts: Sequence[tuple[int, int]],
+        errors: Sequence[str],
+        keep: timedelta | None = None,
+        types: Sequence[str | None] = (),
+    ) -> dict[int, str]:
+        """Count a lost delivery of messages; the new states of those whose receipt held."""
+        ids, claim_nos = numbers([r[0] for r in receipts]), numbers([r[1] for r in receipts])
+        values = {
+            "ids": ids,
+            "claim_nos": claim_nos,
+            "errors": list(errors),
+            "types": list(types),
+            "keep": keep,
+        }
+        return dict(self._rows(compose("lose", self.name), values))
+
     def extend(self, receipts: Sequence[tuple[int, int]], lease: timedelta) -> set[int]:
         """Make leases last from now on."""
         return self._settled_alike("extend", receipts, {"lease": lease})
 
     # Dead letters, counts, the bell -----------------------------------------------------------------------
+
+    def cancel(
+        self,
+        number: int,
+        error: str,
+        keep: timedelta | None = None,
+        type: str | None = None,  # noqa: A002 - as everywhere
+        filters: Filters = NO_FILTERS,
+    ) -> str | None:
+        """Cancel a message: one that waits ends dead, one that runs is marked. Its state then; None: it has ended."""
+        values = {"id": number, "error": error, "keep": keep, "type": type}
+        rows = self._rows(compose("cancel", self.name, filters=_shape(filters)), values | _wanted(filters))
+        return str(rows[0][0]) if rows else None
+
+    def cancelled(self, ids: Sequence[int]) -> set[int]:
+        """Which of these messages that run are marked as cancelled."""
+        return {row[0] for row in self._rows(compose("cancelled", self.name), {"ids": list(ids)})}
 
     def requeue(self, ids: Sequence[int]) -> set[int]:
         """Revive dead letters; the ids of those that moved."""

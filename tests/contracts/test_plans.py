@@ -18,10 +18,11 @@ STATEMENTS = {
     "get": {"count": 3},
     "get_due": {"count": 3},
     "peek": {"count": 3},
-    "claim": {"count": 3, "consumer": 1, "lows": [1, 0], "highs": [9, 0], "floors": [-1, -1]},
+    "claim": {"count": 3, "consumer": 1, "lane": 0, "lows": [1, 0], "highs": [9, 0], "floors": [-1, -1]},
     "exchange": {
         "count": 3,
         "consumer": 1,
+        "lane": 0,
         "lows": [1, 0],
         "highs": [9, 0],
         "floors": [-1, -1],
@@ -117,7 +118,7 @@ LEVELS = {
 
 @pytest.mark.parametrize("levels", LEVELS.values(), ids=LEVELS)
 def test_a_claim_above_floors_finds_few_rows_by_an_index_and_in_its_order(session_conn, full, levels):
-    found = explained(session_conn, "claim", full, {"count": 3, "consumer": 1, **levels._asdict()})
+    found = explained(session_conn, "claim", full, {"count": 3, "consumer": 1, "lane": 0, **levels._asdict()})
     assert not {"Seq Scan", "Sort"} & {part["Node Type"] for part in found}
     assert max(part["Actual Rows"] * part["Actual Loops"] for part in found) <= 50
     assert max(part.get("Rows Removed by Filter", 0) for part in found) <= 50

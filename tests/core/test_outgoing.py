@@ -31,7 +31,7 @@ def leave(conn, table, put):
     def leave(handler, *bodies):
         for body in bodies:
             put(body)
-        outbox = deque((Item(0, message, 0, 0.0), True) for message in table.claim(1, 100))
+        outbox = deque((Item(0, message, 0, 0.0, 0), True) for message in table.claim(1, 100))
         outgoing = Outgoing(handler, outbox)
         outgoing.gather()
         return outgoing, lambda: outgoing.settle(conn, [table])

@@ -240,8 +240,8 @@ def test_a_queue_that_plain_makemigrations_deleted_can_be_undone_to_its_beginnin
 
 
 def test_a_queue_that_comes_and_goes_is_optimized_away():
-    queue = [create(), InstallQueue("Post", schema.VERSION), UpgradeQueue("Post", to=2)]
-    assert [operation.describe() for operation in optimized(*queue)][1:] == ["Install queue Post (version 2)"]
+    queue = [create(), InstallQueue("Post", schema.VERSION), UpgradeQueue("Post", to=3)]
+    assert [operation.describe() for operation in optimized(*queue)][1:] == ["Install queue Post (version 3)"]
     assert optimized(*queue, UninstallQueue("Post", version=2), DeleteModel("Post")) == []
     assert optimized(*queue, DeleteModel("Post")) == []
     others = [UninstallQueue("Mail", version=2), DeleteModel("Mail")]

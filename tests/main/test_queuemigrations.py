@@ -13,7 +13,7 @@ POST = """
 LETTER = POST.replace("Post", "Letter")
 VERSIONS = """
     SELECT conrelid::regclass::text FROM pg_constraint
-    WHERE contype = 'c' AND obj_description(oid, 'pg_constraint') = 'tpq 2' ORDER BY 1
+    WHERE contype = 'c' AND obj_description(oid, 'pg_constraint') = 'tpq 3' ORDER BY 1
 """
 TABLES = (
     "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
@@ -79,7 +79,7 @@ def test_it_makes_migrations_that_install_and_then_nothing_is_left_to_make(proje
                 db_table = "Mail of the shop"
         """
     )
-    assert "Install queue Mail (version 2)" in project.manage("queuemigrations", "--check", code=1).stdout
+    assert "Install queue Mail (version 3)" in project.manage("queuemigrations", "--check", code=1).stdout
     project.manage("queuemigrations", "--dry-run")
     assert project.migrations() == []
 
@@ -171,7 +171,7 @@ def test_a_setting_makes_makemigrations_and_migrate_see_to_queues(project):
     project.manage("migrate")
     project.configure("TPQ_MAKEMIGRATIONS = True")
     assert "have changes that are not yet reflected" in project.manage("migrate").stdout
-    assert "Install queue Post (version 2)" in project.manage("makemigrations").stdout
+    assert "Install queue Post (version 3)" in project.manage("makemigrations").stdout
     assert "have changes" not in project.manage("migrate").stdout
     assert queues(project) == ["shop_post"]
 
@@ -252,18 +252,18 @@ def test_a_queue_behind_the_code_is_reported_and_upgraded(project):
 
         first = schema.install_statement
         mark = "COMMENT ON CONSTRAINT shop_post_state ON shop_post IS 'tpq {}'"
-        third = lambda undo: mark.format(2 if undo else 3)
-        schema.VERSION = 3
+        fourth = lambda undo: mark.format(3 if undo else 4)
+        schema.VERSION = 4
         schema.install_statement = lambda table, step, *, undo=False: (
-            third(undo) if step == 3 else first(table, step, undo=undo)
+            fourth(undo) if step == 4 else first(table, step, undo=undo)
         )
         """
     )
     told = project.manage("check", "--database", "default").stderr
-    assert "They lack: Upgrade queue Post to version 3" in told
-    assert "of version 2, not 3" in told
+    assert "They lack: Upgrade queue Post to version 4" in told
+    assert "of version 3, not 4" in told
     project.manage("queuemigrations")
-    assert project.migrations() == ["0001_initial", "0002_upgrade_post_3"]
+    assert project.migrations() == ["0001_initial", "0002_upgrade_post_4"]
     project.manage("migrate")
     assert not project.manage("check", "--database", "default").stderr
     assert queues(project) == []
@@ -359,13 +359,13 @@ def test_a_queue_of_the_first_version_gets_its_new_column_by_our_step_alone(firs
     project = first_version
     assert "Upgrade queue Post to version 2" in project.manage("check").stderr
     project.manage("queuemigrations")
-    assert project.migrations() == ["0001_initial", "0002_upgrade_post_2"]
-    written = (project.path / "shop/migrations/0002_upgrade_post_2.py").read_text()
+    assert project.migrations() == ["0001_initial", "0002_upgrade_post_2_upgrade_post_3"]
+    written = (project.path / "shop/migrations/0002_upgrade_post_2_upgrade_post_3.py").read_text()
     assert "AddField" not in written
     project.manage("migrate", "shop")
     assert "No changes" in project.manage("queuemigrations").stdout
     columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'shop_post'"
-    assert project.sql(columns) == [(18,)]
+    assert project.sql(columns) == [(19,)]
     project.manage("migrate", "shop", "0001")
     project.manage("migrate", "shop")
     assert queues(project) == ["shop_post"]

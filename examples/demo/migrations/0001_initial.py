@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ("max_attempts", models.IntegerField(db_default=1)),
                 ("deliveries", models.SmallIntegerField(db_default=0)),
                 ("max_deliveries", models.SmallIntegerField(db_default=3)),
+                ("lane", models.SmallIntegerField(db_default=0, editable=False)),
                 ("claimed_by", models.BigIntegerField(blank=True, editable=False, null=True)),
                 ("unique_key", models.CharField(blank=True, max_length=255, null=True)),
                 ("headers", models.JSONField(blank=True, null=True)),
@@ -57,6 +58,6 @@ class Migration(migrations.Migration):
         ),
         django_tpq.main.operations.InstallQueue(
             name="FileQueue",
-            version=2,
+            version=3,
         ),
     ]

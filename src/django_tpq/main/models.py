@@ -39,6 +39,8 @@ class BaseQueue(Leased):
     """Claims in a row that were lost while the run had begun, or may have."""
     max_deliveries = models.SmallIntegerField(db_default=3)
     """Lost deliveries after which it is given up."""
+    lane = models.SmallIntegerField(db_default=0, editable=False)
+    """Where it runs: what is claimed together. Messages have but one; calls of tasks: see `executor` of a task."""
     claimed_by = models.BigIntegerField(null=True, blank=True, editable=False)
     """The consumer that has it; 0: somebody with a lease."""
     unique_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - NULL: no key

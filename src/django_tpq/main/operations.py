@@ -45,6 +45,7 @@ COLUMNS: Mapping[int, Mapping[str, "models.Field[Any, Any]"]] = {
         "errors": models.JSONField(null=True, blank=True, editable=False),
         "claimed_at": models.DateTimeField(null=True, blank=True, editable=False),
     },
+    3: {"lane": models.SmallIntegerField(db_default=0, editable=False)},
 }
 """The columns that a version brings, and their fields."""
 

@@ -36,6 +36,7 @@ STANDARD = frozenset(
             "max_attempts",
             "deliveries",
             "max_deliveries",
+            "lane",
             "error",
             "errors",
             "claimed_at",

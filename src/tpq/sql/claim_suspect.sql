@@ -4,7 +4,7 @@ SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_a
     claimed_at = statement_timestamp()
 WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM {table}
-    WHERE state = 'ready' AND deliveries > 0
+    WHERE state = 'ready' AND deliveries > 0 AND lane < 2
     ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ))
 RETURNING priority, seq, {returning}

@@ -5,7 +5,7 @@
 DELETE FROM {table}
 WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM {table}
-    WHERE state = 'ready'{filters}
+    WHERE lane = 0 AND state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT {count} FOR UPDATE SKIP LOCKED
 )) AND (
     SELECT id FROM {table}

@@ -4,7 +4,7 @@
 -- `moment` is a running maximum, so ready rows stay strictly in the order of (priority DESC, seq).
 WITH ready AS MATERIALIZED (
     SELECT id, priority, seq, enqueued_at FROM {table}
-    WHERE state = 'ready'{filters}
+    WHERE lane = 0 AND state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ), due AS MATERIALIZED (
     SELECT id, priority, seq, due_at FROM {table}

@@ -1,7 +1,7 @@
 -- Look at the messages that could be taken now, in the order they would be taken. Locks nothing.
 WITH ready AS MATERIALIZED (
     SELECT id, priority, seq, enqueued_at FROM {table}
-    WHERE state = 'ready'{filters}
+    WHERE lane = 0 AND state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT %(count)s
 ), due AS MATERIALIZED (
     SELECT id, priority, seq, due_at FROM {table}

@@ -9,6 +9,7 @@ WITH first AS MATERIALIZED (
 )
 UPDATE {table} AS message
 SET state = 'ready', attempt = 0, deliveries = 0, due_at = NULL,
+    headers = CASE WHEN jsonb_typeof(headers) = 'object' THEN headers - 'cancelled' ELSE headers END,
     seq = nextval((SELECT pg_get_serial_sequence({table_name}, 'seq')::regclass))
 WHERE id = ANY(ARRAY(SELECT id FROM first)) AND state = 'dead'
   AND NOT EXISTS (

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ("max_attempts", models.IntegerField(db_default=1)),
                 ("deliveries", models.SmallIntegerField(db_default=0)),
                 ("max_deliveries", models.SmallIntegerField(db_default=3)),
+                ("lane", models.SmallIntegerField(db_default=0, editable=False)),
                 ("claimed_by", models.BigIntegerField(blank=True, editable=False, null=True)),
                 ("unique_key", models.CharField(blank=True, max_length=255, null=True)),
                 ("headers", models.JSONField(blank=True, null=True)),
@@ -86,6 +87,7 @@ class Migration(migrations.Migration):
                 ("max_attempts", models.IntegerField(db_default=1)),
                 ("deliveries", models.SmallIntegerField(db_default=0)),
                 ("max_deliveries", models.SmallIntegerField(db_default=3)),
+                ("lane", models.SmallIntegerField(db_default=0, editable=False)),
                 ("claimed_by", models.BigIntegerField(blank=True, editable=False, null=True)),
                 ("unique_key", models.CharField(blank=True, max_length=255, null=True)),
                 ("headers", models.JSONField(blank=True, null=True)),
@@ -129,6 +131,7 @@ class Migration(migrations.Migration):
                 ("max_attempts", models.IntegerField(db_default=1)),
                 ("deliveries", models.SmallIntegerField(db_default=0)),
                 ("max_deliveries", models.SmallIntegerField(db_default=3)),
+                ("lane", models.SmallIntegerField(db_default=0, editable=False)),
                 ("claimed_by", models.BigIntegerField(blank=True, editable=False, null=True)),
                 ("unique_key", models.CharField(blank=True, max_length=255, null=True)),
                 ("headers", models.JSONField(blank=True, null=True)),
@@ -153,14 +156,14 @@ class Migration(migrations.Migration):
         ),
         django_tpq.main.operations.InstallQueue(
             name="MailQueue",
-            version=2,
+            version=3,
         ),
         django_tpq.main.operations.InstallQueue(
             name="PlainQueue",
-            version=2,
+            version=3,
         ),
         django_tpq.main.operations.InstallQueue(
             name="TenantQueue",
-            version=2,
+            version=3,
         ),
     ]

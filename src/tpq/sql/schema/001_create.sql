@@ -10,6 +10,7 @@ CREATE TABLE {table} (
     max_attempts integer NOT NULL DEFAULT 1,
     deliveries smallint NOT NULL DEFAULT 0,
     max_deliveries smallint NOT NULL DEFAULT 3,
+    lane smallint NOT NULL DEFAULT 0,
     claimed_by bigint,
     unique_key varchar(255),
     headers jsonb,
