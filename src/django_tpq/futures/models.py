@@ -6,7 +6,7 @@ from django.db import models
 
 from django_tpq.main.models import BaseQueue
 
-__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Result", "Tally", "Task"]
+__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Progress", "Result", "Tally", "Task"]
 
 
 class BaseCallQueue(BaseQueue):
@@ -75,6 +75,23 @@ class Finished(models.Model):
 
     def __str__(self) -> str:
         return f"finished call {self.number} of {self.task}"
+
+
+class Progress(models.Model):
+    """How far a call has come, as it said itself."""
+
+    token = models.CharField(max_length=22, primary_key=True)
+    done = models.FloatField()
+    total = models.FloatField(null=True)
+    text = models.TextField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "tpq_progress"
+        verbose_name_plural = "progress"
+
+    def __str__(self) -> str:
+        return self.token
 
 
 class Tally(models.Model):
