@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from django_tpq.futures.executor import Executor
+from django_tpq.futures.places import Places
 from django_tpq.main.connections import connect
 from tests.testapp import tasks
 from tests.testapp.models import PlainQueue
@@ -88,14 +89,14 @@ def look():
 
 def work():
     """Run all calls that wait, as an executor's process does."""
-    board = Board.create(THREADS)
+    board = Board.create(THREADS + 2, apart=1)
     with connect("default") as own:
         (board.consumer,) = own.execute(
             "INSERT INTO tpq_consumer (host, pid, version, queues) VALUES ('', 0, '', '{}') RETURNING id"
         ).fetchone()
     board.beaten(time.monotonic() + 3600)
     assert Executor(
-        alias="default", names=["default"], threads=THREADS, board=board, drain=True, limit=None
+        alias="default", names=["default"], places=Places(THREADS, 1, 1), board=board, drain=True, limit=None
     ).run()
     board.close()
 

@@ -5,6 +5,7 @@ import pytest
 from django_tpq.futures import lookup
 from django_tpq.futures.delivery import Delivery, Ended
 from django_tpq.futures.executor import tables
+from django_tpq.futures.options import LANES
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
@@ -27,7 +28,8 @@ class ByHand:
 
     def claim(self, queue="default", count=1000):
         """Claim calls, as a consumer."""
-        return self.tables[queue].claim(CONSUMER, count)
+        lanes = LANES.values()
+        return [call for lane in lanes for call in self.tables[queue].claim(CONSUMER, count, lane=lane)]
 
     def run(self, *calls):
         """Run claimed calls; what they end with."""

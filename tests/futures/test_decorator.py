@@ -138,7 +138,7 @@ def test_a_wrong_option_is_refused_by_using_too(option, value):
 
 def test_an_unknown_option_is_refused_with_those_there_are():
     with pytest.raises(
-        TypeError, match=r"plain: no such option: prio, quue \(there are backoff, codec, delay,"
+        TypeError, match=r"plain: no such option: prio, quue \(there are atomic, backoff, codec, delay,"
     ):
         task(prio=3, quue="mail")(plain)
     with pytest.raises(TypeError, match="no such option: name"):

@@ -5,6 +5,7 @@ TPQ_FUZZ says how many inputs each test tries (default: 200).
 
 import os
 import pickle
+from unittest.mock import MagicMock
 
 import pytest
 from django.core.management import load_command_class
@@ -21,6 +22,7 @@ from django_tpq.futures.runner import Runner
 from tests.futures.test_signing import Bomb, traces
 from tpq import cli
 from tpq.consumer import Consumer
+from tpq.lanes import Lanes
 from tpq.message import decode
 
 TRIES = int(os.environ.get("TPQ_FUZZ", "200"))
@@ -139,7 +141,7 @@ def test_an_id_that_is_read_is_written_alike(text):
 @many
 @given(st.one_of(st.none(), st.text()))
 def test_no_notification_disturbs_who_hears_it(payload):
-    consumer = Consumer(connect=None, tables=None, handler=None, board=None, threads=1)  # type: ignore[arg-type]
+    consumer = Consumer(connect=None, tables=None, handler=MagicMock(), board=None, lanes=Lanes(1))  # type: ignore[arg-type]
     consumer.rung(payload)
     Arrivals("default")._rung(payload)
 

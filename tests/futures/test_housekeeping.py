@@ -8,6 +8,7 @@ from django.utils import timezone
 from django_tpq.futures import executor
 from django_tpq.futures.executor import Executor
 from django_tpq.futures.models import CallQueue, Result
+from django_tpq.futures.places import Places
 from django_tpq.main.connections import connect
 from tpq.board import Board
 
@@ -18,7 +19,7 @@ NUMBER = 2 * executor.PURGED + 1
 def tick(transactional_db, monkeypatch):
     """A turn of a busy executor's loop, a long time after it has cleaned up."""
     monkeypatch.setattr(executor, "HOUSEKEEPING", 3600)
-    busy = Executor(alias="default", names=["default"], threads=1, board=Board.create(1))
+    busy = Executor(alias="default", names=["default"], places=Places(1, 1, 1), board=Board.create(3))
     busy._cleaned_at = -3600
     with connect("default") as connection, busy._ears:
         yield lambda: busy.tick(connection, idle=False)

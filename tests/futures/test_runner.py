@@ -6,9 +6,9 @@ import traceback
 import pytest
 
 from django_tpq.futures import Future, TaskFailed, current_call
+from django_tpq.futures.endings import TEXT_LIMIT
 from django_tpq.futures.models import CallQueue
 from django_tpq.futures.outcomes import Failure, Success
-from django_tpq.futures.runner import TEXT_LIMIT
 from tests.testapp import tasks, trouble
 
 HUGE = "x" * 3_000_000

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from django_tpq.futures import Exponential, Reject, Retry, Snooze, current_call, task
+from tests.testapp import long_tasks  # noqa: F401 - executors import this module only
 
 
 @task

@@ -4,10 +4,14 @@ from django_tpq.futures.completion import as_completed, wait
 from django_tpq.futures.context import CurrentCall, current_call
 from django_tpq.futures.decorators import TaskFunction, task
 from django_tpq.futures.errors import (
+    CallCancelled,
+    CallExpired,
     CallRolledBack,
+    CallTimeout,
     DuplicateCall,
     DuplicateTask,
     ExecutorLost,
+    MemoryExceeded,
     NotCommitted,
     ResultExpired,
     ResultTimeout,
@@ -21,13 +25,17 @@ from django_tpq.futures.verdicts import Reject, Retry, Snooze
 from tpq.backoff import Exponential
 
 __all__ = [
+    "CallCancelled",
+    "CallExpired",
     "CallRolledBack",
+    "CallTimeout",
     "CurrentCall",
     "DuplicateCall",
     "DuplicateTask",
     "ExecutorLost",
     "Exponential",
     "Future",
+    "MemoryExceeded",
     "NotCommitted",
     "Reject",
     "ResultExpired",

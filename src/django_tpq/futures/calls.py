@@ -19,6 +19,7 @@ __all__ = [
     "CallId",
     "Claimed",
     "Failed",
+    "Key",
     "new_token",
     "new_tokens",
     "pack",
@@ -59,6 +60,10 @@ class CallId(NamedTuple):
         return cls(found[1], int(found[2], 36), found[3])
 
 
+Key = tuple[str, int, int]
+"""A claim of a call: its queue, its row's number, the claim's."""
+
+
 class Claimed(NamedTuple):
     """A claimed call's row."""
 
@@ -80,6 +85,11 @@ class Claimed(NamedTuple):
     def call(self) -> CallId:
         """What names it."""
         return CallId(self.queue, self.id, self.token)
+
+    @property
+    def key(self) -> "Key":
+        """What names this claim of it."""
+        return self.queue, self.id, self.claim_no
 
 
 class Failed(NamedTuple):

@@ -4,8 +4,9 @@ Headers are not signed, and may hold anything: what does not fit is as if it wer
 """
 
 import contextlib
-from collections.abc import Mapping
-from datetime import timedelta
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django_tpq.conf import settings
@@ -13,7 +14,7 @@ from django_tpq.futures.options import TaskOptions
 from django_tpq.main.durations import seconds
 from tpq.backoff import Constant, Exponential
 
-__all__ = ["carried", "is_kept", "options_of"]
+__all__ = ["carried", "expiry", "has_expired", "is_kept", "options_of"]
 
 STAY = ("retry_on", "give_up_on")
 """Options that are code."""
@@ -34,7 +35,31 @@ def carried(options: TaskOptions, of_task: TaskOptions) -> dict[str, Any]:
         headers["result_ttl"] = seconds(ttl).total_seconds()
     if options.backoff != of_task.backoff:
         headers["backoff"] = _written(options.backoff)
+    if options.seconds != of_task.seconds:
+        headers["timeout"] = options.seconds
+    for name in ("executor", "atomic"):
+        if getattr(options, name) != getattr(of_task, name):
+            headers[name] = getattr(options, name)
     return headers
+
+
+def expiry(options: TaskOptions) -> dict[str, Any]:
+    """From when on a call that is made now has expired, as headers."""
+    expires = options.expires
+    if expires is None:
+        return {}
+    moment = (
+        expires.timestamp()
+        if isinstance(expires, datetime)
+        else time.time() + seconds(expires).total_seconds()
+    )
+    return {"expires_at": moment}
+
+
+def has_expired(headers: Mapping[str, Any]) -> bool:
+    """Whether it is too late to begin a call with these headers."""
+    moment = headers.get("expires_at")
+    return isinstance(moment, (int, float)) and moment <= time.time()
 
 
 def _written(backoff: Any) -> Any:
@@ -67,6 +92,10 @@ def is_kept(headers: Any) -> bool:
     return isinstance(headers, Mapping) and headers.get("keep") is True
 
 
+def _maybe(value: Any) -> Any:
+    return None if value is None else _number(value)
+
+
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("no number")
@@ -80,4 +109,10 @@ def _backoff(value: Any) -> Any:
     return Exponential(base=timedelta(seconds=base), limit=timedelta(seconds=limit), jitter=jitter)
 
 
-READ = {"result_ttl": _number, "backoff": _backoff}
+READ: dict[str, Callable[[Any], Any]] = {
+    "result_ttl": _number,
+    "backoff": _backoff,
+    "timeout": _maybe,
+    "executor": lambda value: value,
+    "atomic": bool,
+}

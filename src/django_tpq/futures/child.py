@@ -16,10 +16,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings as project
-from django.utils.module_loading import autodiscover_modules, import_string
-
 from django_tpq.futures.executor import Executor
+from django_tpq.futures.foreman import Terms
+from django_tpq.futures.places import Places
+from django_tpq.futures.preparing import prepare
 from tpq.board import Board
 
 __all__ = ["CUT_SHORT", "ENDED", "FAILED", "TELL", "run_child"]
@@ -43,7 +43,8 @@ def run_child(
     *,
     alias: str,
     queues: Sequence[str],
-    threads: int,
+    places: Places,
+    terms: Terms,
     board_file: int,
     alive_file: int,
     grace: float,
@@ -59,11 +60,19 @@ def run_child(
     """
     faulthandler.register(TELL, file=2)  # stderr, whatever sys.stderr is by then
     wake = _catch_signals()
-    autodiscover_modules("tasks")
-    _load_backends()
+    prepare()
     sys.setswitchinterval(GIVE_WAY)
-    board = Board(board_file, threads)
-    executor = Executor(alias=alias, names=queues, threads=threads, board=board, drain=drain, limit=limit)
+    board = Board(board_file, places.slots, apart=places.workers)
+    executor = Executor(
+        alias=alias,
+        names=queues,
+        board=board,
+        places=places,
+        terms=terms,
+        drain=drain,
+        limit=limit,
+        grace=grace,
+    )
     settled: list[bool] = []
     loop = threading.Thread(target=lambda: settled.append(executor.run()), name="tpq-loop", daemon=True)
     loop.start()
@@ -73,12 +82,6 @@ def run_child(
     board.leave()
     # Threads may still run calls whose time is over: nothing may wait for them.
     os._exit(_code(settled, is_stuck=loop.is_alive()))
-
-
-def _load_backends() -> None:
-    """Backends of Django's tasks find the tasks of their calls themselves, once they are imported."""
-    for parameters in getattr(project, "TASKS", {}).values():
-        import_string(parameters["BACKEND"])
 
 
 def _flush() -> None:

@@ -1,19 +1,42 @@
-"""What a task can know of its own call."""
+"""What a task can know of its own call, and what it can say of it."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from django_tpq.futures.calls import Claimed
 
-__all__ = ["CurrentCall", "current_call", "running"]
+__all__ = ["CurrentCall", "Progress", "current_call", "running"]
+
+
+class Progress(NamedTuple):
+    """How far a call has come."""
+
+    done: float
+    total: float | None
+    """What `done` is to be in the end; None: nobody knows."""
+    text: str
 
 
 class CurrentCall:
-    """The call that runs."""
+    """The call that runs.
 
-    __slots__ = ("_claimed",)
+    Args:
+        is_cancelled: whether somebody wants it to end; None: nobody can.
+        report: where its progress goes; None: nowhere.
+    """
 
-    def __init__(self, claimed: Claimed) -> None:
+    __slots__ = ("_claimed", "_is_cancelled", "_report")
+
+    def __init__(
+        self,
+        claimed: Claimed,
+        is_cancelled: Callable[[Claimed], bool] | None = None,
+        report: Callable[[Claimed, Progress], Any] | None = None,
+    ) -> None:
         self._claimed = claimed
+        self._is_cancelled = is_cancelled
+        self._report = report
 
     @property
     def id(self) -> str:
@@ -44,6 +67,28 @@ class CurrentCall:
     def deliveries(self) -> int:
         """Executors that have died under it."""
         return self._claimed.deliveries
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `future.cancel()` was called: a task that asks now and then can end early, by `CallCancelled`."""
+        return self._is_cancelled is not None and self._is_cancelled(self._claimed)
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Say how far it has come, for `future.progress()`. Call it as often as you like: it is written twice a second
+        at most, and outside of the task's transaction.
+
+        Args:
+            done: how much is done, in any unit.
+            total: what that is to be in the end.
+            text: what it is at.
+        """
+        if self._report is not None:
+            of = None if total is None else float(total)
+            self._report(self._claimed, Progress(float(done), of, str(text)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Where it does not run, it can only say what it was."""
+        return CurrentCall, (self._claimed,)
 
     def __repr__(self) -> str:
         return f"<CurrentCall {self.id} of {self.task}, attempt {self.attempt}>"

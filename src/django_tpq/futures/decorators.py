@@ -1,6 +1,7 @@
 """`@task`: a function that can also be called somewhere else, later."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
@@ -61,7 +62,7 @@ class TaskFunction(Generic[P, R]):
 
     def using(self, **options: Unpack[Options]) -> "TaskFunction[P, R]":
         """The same task with other options for the calls made through it: those of `TaskOptions`."""
-        return type(self)(self.function, self.name, _checked(self.name, self.options, options))
+        return type(self)(self.function, self.name, _checked(self.name, self.function, self.options, options))
 
     def __reduce__(self) -> Any:
         """By reference, as a function; a copy made by `using` as that and its options."""
@@ -108,7 +109,7 @@ def _registered(function: Callable[P, R], name: str | None, options: Mapping[str
     full = name if name is not None else f"{function.__module__}.{qualname}"
     if not isinstance(full, str) or not full or len(full) > NAME_LIMIT or "\0" in full:
         raise ValueError(f"a task's name is text of 1 to {NAME_LIMIT} characters, not {full!r}")
-    registered = TaskFunction(function, full, _checked(full, TaskOptions(), options))
+    registered = TaskFunction(function, full, _checked(full, function, TaskOptions(), options))
     register(registered)
     return registered
 
@@ -117,8 +118,15 @@ def _copied(task: TaskFunction[P, R], options: TaskOptions) -> TaskFunction[P, R
     return TaskFunction(task.function, task.name, options)
 
 
-def _checked(name: str, base: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:
+def _checked(
+    name: str, function: Callable[..., Any], base: TaskOptions, changes: Mapping[str, Any]
+) -> TaskOptions:
+    is_async = inspect.iscoroutinefunction(function)
+    usual = {"executor": "async"} if is_async and base.executor is None and not changes.get("atomic") else {}
     try:
-        return base.replaced(changes)
+        options = base.replaced({**usual, **changes})
+        if options.executor == "async" and not is_async:
+            raise TypeError("executor='async' is for coroutine functions (async def)")
+        return options
     except (TypeError, ValueError) as error:
         raise type(error)(f"task {name}: {error}") from None

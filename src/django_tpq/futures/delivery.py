@@ -16,7 +16,7 @@ from django_tpq.futures.calls import Claimed
 from django_tpq.futures.carried import is_kept, options_of
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.options import TaskOptions
-from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
+from django_tpq.futures.outcomes import Again, Failure, Lost, Outcome, Postponed, Refused, Settled, Success
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.registry import find
 from django_tpq.futures.results import store, ttl_of
@@ -26,7 +26,7 @@ from tpq.results import Result, ring
 from tpq.table import QueueTable, Receipt
 from tpq.tally import Tally
 
-__all__ = ["Delivery", "Ended"]
+__all__ = ["Delivery", "Ended", "Table"]
 
 logger = logging.getLogger("django_tpq.delivery")
 
@@ -61,6 +61,32 @@ class Delivery:
 
     def settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         """Apply outcomes in one transaction; what follows from them goes out after its commit."""
+        if any(type(e.outcome) is Settled for e in ended):
+            ended = self._without_settled(ended)
+        if ended:
+            self._settle(connection, ended, again=again)
+
+    def settle_within(self, ended: Ended) -> Settled | None:
+        """Apply one outcome in the transaction that is open on its table's connection; None: its receipt is stale."""
+        if not self._apply([ended], again=False):
+            return None
+        results, cursor = list(_results([ended]).values()), ended.table.cursor
+        if results and self._store.transactional:
+            self._store.put(results, cursor)
+            ring(cursor, [result.token for result in results])
+            results = []
+        is_over = isinstance(ended.outcome, Success)
+        return Settled(getattr(ended.outcome, "started", 0.0), is_over, tuple(results))
+
+    def _without_settled(self, ended: Sequence[Ended]) -> list[Ended]:
+        """Let follow what follows from those that have settled themselves; the others."""
+        for e in ended:
+            if type(e.outcome) is Settled and e.outcome.results:
+                self._postman.take(e.outcome.results)
+        self._after(e for e in ended if type(e.outcome) is Settled)
+        return [e for e in ended if type(e.outcome) is not Settled]
+
+    def _settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         results = _results(ended)
         transactional = bool(results) and self._store.transactional
         several = transactional or len({(e.table.name, type(e.outcome), e.call.claim_no) for e in ended}) > 1
@@ -120,6 +146,9 @@ class Delivery:
         """Bury what failed, and postpone what can not be run here; the ids of those whose receipt held."""
         buried = [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Failure | Refused)]
         ids: set[int] = set()
+        if lost := [(e.receipt, e.outcome) for e in ended if isinstance(e.outcome, Lost)]:
+            reasons, kinds = [outcome.text for _, outcome in lost], [outcome.type for _, outcome in lost]
+            ids |= set(table.lose([receipt for receipt, _ in lost], reasons, _keep(), kinds))
         if buried:
             texts = [outcome.text for _, outcome in buried]
             types = [outcome.type for _, outcome in buried]
@@ -132,13 +161,22 @@ class Delivery:
 
     def _after(self, held: Iterable[Ended]) -> None:
         for e in held:
-            if isinstance(e.outcome, Postponed | Again):
-                continue  # it has not ended
-            failed = not isinstance(e.outcome, Success)
-            self._tally.add(e.call.task, e.outcome.started, failed=failed)
+            if not _is_over(e):
+                continue
+            failed = not isinstance(e.outcome, Success | Settled)
+            self._tally.add(e.call.task, e.outcome.started, failed=failed)  # type: ignore[union-attr]
             if task_finished.receivers:
                 call = str(e.call.call)
                 task_finished.send_robust(sender=type(self), task=e.call.task, call=call, failed=failed)
+
+
+def _is_over(e: Ended) -> bool:
+    """Whether a call has ended: it does not run again."""
+    if isinstance(e.outcome, Lost):
+        return e.call.deliveries + 1 >= e.call.max_deliveries
+    return not isinstance(e.outcome, Postponed | Again) and not (
+        isinstance(e.outcome, Settled) and not e.outcome.is_over
+    )
 
 
 def _by_table(ended: Sequence[Ended]) -> dict[str, list[int]]:
@@ -168,7 +206,7 @@ def _results(ended: Sequence[Ended]) -> dict[int, Result]:
     for place, e in enumerate(ended):
         if e.call.headers and is_kept(e.call.headers):
             continue  # it is kept with the call itself
-        if (record := e.outcome.record) is not None and (ttl := time_to_live(e.call)):
+        if (record := e.outcome.record) is not None and _is_over(e) and (ttl := time_to_live(e.call)):
             results[place] = Result(e.call.token, record, ttl)
     return results
 

@@ -14,7 +14,7 @@ from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
-from django_tpq.futures.carried import carried
+from django_tpq.futures.carried import carried, expiry
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
 from django_tpq.futures.once import insert_once
@@ -130,6 +130,8 @@ def _rows(
         settings.RESULT_TTL,
         project.SECRET_KEY,
     )
+    if task.options.expires is not None:
+        same = (*same[:-1], json.dumps(json.loads(same[-1]) | expiry(task.options)))
     rows, limit = [], settings.MAX_PAYLOAD
     for token, args, kwargs in calls:
         try:
@@ -163,7 +165,9 @@ def _form(task: Any, registered: Any, *_settings: object) -> _Form:
         same["max_attempts"] = options.max_attempts
     if options.max_deliveries != DEFAULT_DELIVERIES:
         same["max_deliveries"] = options.max_deliveries
-    if headers := _headers(task, registered.options):
+    if options.lane:
+        same["lane"] = options.lane
+    if (headers := _headers(task, registered.options)) or options.expires is not None:
         same["headers"] = json.dumps(headers)
     pack = packer(options.queue, task.name, how)
     return _Form(("token", "payload", *same), how, pack, tuple(same.values()))

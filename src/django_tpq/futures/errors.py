@@ -4,6 +4,10 @@ TaskError
 ├── UnknownTask
 ├── DuplicateCall
 ├── DuplicateTask
+├── CallCancelled
+├── CallExpired
+├── CallTimeout          (also a TimeoutError)
+├── MemoryExceeded
 ├── TaskFailed
 │   └── ExecutorLost
 ├── ResultTimeout        (also a TimeoutError)
@@ -13,10 +17,14 @@ TaskError
 """
 
 __all__ = [
+    "CallCancelled",
+    "CallExpired",
     "CallRolledBack",
+    "CallTimeout",
     "DuplicateCall",
     "DuplicateTask",
     "ExecutorLost",
+    "MemoryExceeded",
     "NotCommitted",
     "ResultExpired",
     "ResultTimeout",
@@ -40,6 +48,22 @@ class DuplicateTask(TaskError):
 
 class DuplicateCall(TaskError):
     """Another call has the key that this one's task says is to be unique; the text names both."""
+
+
+class CallCancelled(TaskError):
+    """The call was cancelled, before it ran or while it did. A task that is asked to stop may raise it, too."""
+
+
+class CallExpired(TaskError):
+    """The call had not begun when its `expires` was over: it never runs."""
+
+
+class CallTimeout(TaskError, TimeoutError):
+    """A run took longer than the task's `timeout`; the text says where it was then."""
+
+
+class MemoryExceeded(TaskError):
+    """A run made its process larger than `executor --max-memory` allows; the text says where it was then."""
 
 
 class TaskFailed(TaskError):

@@ -3,30 +3,40 @@
 import contextlib
 import functools
 import logging
-import threading
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import psycopg
-from django.db import close_old_connections, connections
-from django.db.backends.signals import connection_created
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.futures.calls import COLUMNS, Claimed
+from django_tpq.futures.atomically import Atomic
+from django_tpq.futures.calls import COLUMNS, Claimed, Key
+from django_tpq.futures.cancelling import WORD, Cancelled
+from django_tpq.futures.coroutines import AsyncLane
 from django_tpq.futures.delivery import Delivery, Ended
-from django_tpq.futures.outcomes import Outcome, Refused, Success
+from django_tpq.futures.foreman import Terms
+from django_tpq.futures.memory import resident
+from django_tpq.futures.options import LANES
+from django_tpq.futures.outcomes import Outcome, Success
+from django_tpq.futures.places import Places, lane_of
 from django_tpq.futures.postman import Postman
+from django_tpq.futures.processes import ProcessLane
+from django_tpq.futures.refusals import Refusals
+from django_tpq.futures.reports import Reports
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
+from django_tpq.futures.tidying import suspect, tidy
 from django_tpq.main.connections import connect, listener
 from tpq.bell import Listener
 from tpq.board import Board
 from tpq.consumer import Consumer
 from tpq.exchange import ExchangeTable
 from tpq.finished import tend
+from tpq.lanes import Lanes, Side
 from tpq.own import cursor_of
 from tpq.table import QueueTable
 from tpq.tally import Tally
@@ -35,12 +45,13 @@ __all__ = ["Executor", "tables"]
 
 logger = logging.getLogger("django_tpq.executor")
 
-WRONG_KEY = 20
-"""Wrong signatures in a row, with never a right one, that show that it is the key that is wrong."""
 HOUSEKEEPING = 60.0
 """Seconds between purges."""
+WEIGHING = 1.0
+"""Seconds between looks at the memory that this process takes."""
 TENDING = 3600.0
 """Seconds between looks at the partitions of finished calls."""
+NO_TERMS = Terms(())
 PURGED = 1000
 """Rows that are deleted at once."""
 
@@ -68,10 +79,12 @@ class Executor:
     Args:
         alias: the database.
         names: the queues.
-        threads: how many calls run at once.
         board: what it shows to the supervisor.
+        places: how many calls run at once, in threads, in the event loop and in worker processes.
+        terms: how worker processes work.
         drain: end when nothing is left.
         limit: end after so many calls; None: never.
+        grace: seconds that running calls have when another process is to take the place of this one.
     """
 
     def __init__(
@@ -79,32 +92,45 @@ class Executor:
         *,
         alias: str,
         names: Sequence[str],
-        threads: int,
         board: Board,
+        places: Places,
+        terms: Terms = NO_TERMS,
         drain: bool = False,
         limit: int | None = None,
+        grace: float = 30.0,
     ) -> None:
         self._alias = alias
         self._names = list(names)
+        self._board, self._grace, self._max_memory = board, grace, terms.max_memory
         self._ear: Listener | None = listener(alias)
         self._ears = contextlib.ExitStack()
         self._channels: list[str] = []
         self._tally = Tally("tpq_tally")
         self._postman = Postman(store(), lambda: connect(alias))
         self._delivery = Delivery(self._tally, self._postman)
-        self._runner = Runner()
-        self._refused: list[Ended] = []
-        self._refused_in_a_row = 0
+        self._reports, self._cancelled = Reports(), Cancelled(self._interrupt)
+        self._runner = Runner(
+            atomically=Atomic(self._delivery),
+            is_cancelled=self._cancelled.__contains__,
+            report=self._reports.take,
+            on_stuck=self._stuck,
+        )
+        self._refusals = Refusals(self._runner, lambda on: tables(self._names, on), self._stop_claiming)
+        self._coroutines = AsyncLane(self._runner, places.coroutines)
+        self._workers = ProcessLane(
+            terms, places.workers, self._reports.take, self._verified, self._cancelled.__contains__
+        )
+        sides: dict[int, Side[Claimed]] = {LANES["async"]: self._coroutines, LANES["process"]: self._workers}
+        self._lanes = Lanes(places.threads, sides, lane_of, limit)
         self._cleaned_at = time.monotonic()
-        self._tended_at = float("-inf")
+        self._tended_at = self._weighed_at = float("-inf")
         self._consumer: Consumer[Claimed] = Consumer(
             connect=lambda: connect(alias),
             tables=lambda connection: list(tables(self._names, connection).values()),
             handler=self,
             board=board,
-            threads=threads,
+            lanes=self._lanes,
             drain=drain,
-            limit=limit,
             bell_works=lambda: self._ear is not None and self._ear.healthy,
         )
 
@@ -113,7 +139,7 @@ class Executor:
         with self._ears:
             self._consumer.run()
         self._last_words()
-        return self._consumer.is_settled
+        return self._lanes.hand.is_settled
 
     def stop(self, grace: float) -> None:
         """Claim no more, give back what has not begun, end when the rest has, or after so many seconds."""
@@ -123,14 +149,20 @@ class Executor:
         if self._ear is not None and not self._channels:
             self._channels = [table.channel() for table in tables(self._names, connection).values()]
             for channel in self._channels:
-                self._ears.enter_context(self._ear.subscribed(channel, self._consumer.rung))
+                self._ears.enter_context(self._ear.subscribed(channel, self._rung))
+
+    def _rung(self, payload: str | None) -> None:
+        if payload is None or payload == WORD:
+            self._cancelled.rung()
+        self._consumer.rung(payload)
 
     def _last_words(self) -> None:
         self._postman.close(patience=5.0)
         try:
             with connect(self._alias) as connection:
-                self._let_go_of_refused(connection)
+                self._refusals.let_go(connection)
                 self._tally.flush(connection)
+                self._reports.flush(connection)
         except psycopg.Error as error:
             logger.warning("the last statistics are lost: %s", " ".join(str(error).split()))
 
@@ -145,11 +177,11 @@ class Executor:
         try:
             outcome = self._runner.run(message)
             if not isinstance(outcome, Success):
-                _own.has_connections = True  # perhaps one that is broken
+                suspect()
             return outcome
         finally:
             try:
-                _tidy()
+                tidy()
             except Exception as error:  # noqa: BLE001 - a connection's end is no reason to end the thread
                 logger.warning("a connection could not be closed: %s", " ".join(str(error).split()))
 
@@ -161,17 +193,24 @@ class Executor:
         again: bool,
     ) -> None:
         """Apply what came out."""
-        batch = self._without_wrong_keys(list(map(_ended, ended)), connection)
+        batch = self._refusals.without_wrong_keys(list(map(_ended, ended)), connection)
+        self._cancelled.have_ended(e.call for e in batch)
         if batch:
             self._delivery.settle(connection, batch, again=again)
 
     def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> None:
         """Now and then: flush the counts, purge what is over."""
         self._listen(connection)
-        if idle:
-            self._bury_refused(connection)
-        if self._tally.is_due:
-            self._tally.flush(connection)
+        if idle and (refused := self._refusals.take(connection)):
+            self._delivery.settle(connection, refused, again=False)
+        for kept in (self._tally, self._reports):
+            if kept.is_due:
+                kept.flush(connection)
+        if self._cancelled.is_due:
+            in_hand = {name: self._lanes.hand.claims(place) for place, name in enumerate(self._names)}
+            self._cancelled.look(in_hand, tables(self._names, connection))
+        if self._max_memory and time.monotonic() - self._weighed_at > WEIGHING:
+            self._weigh(self._max_memory)
         if time.monotonic() - self._cleaned_at > HOUSEKEEPING:
             self._clean(connection)
         if time.monotonic() - self._tended_at > TENDING:
@@ -191,46 +230,43 @@ class Executor:
         """Purge some of what is over. If there may be more of it, the next turn goes on: as many go as come."""
         counts = [table.purge(PURGED) for table in tables(self._names, connection).values()]
         counts.append(store().purge(connection.cursor, PURGED))
+        counts.append(self._reports.purge(connection, PURGED))
         self._cleaned_at = -HOUSEKEEPING if max(counts) >= PURGED else time.monotonic()
 
-    # Is it the key? ---------------------------------------------------------------------------------------
+    # What has to end --------------------------------------------------------------------------------------
 
-    def _without_wrong_keys(self, ended: list[Ended], connection: psycopg.Connection[Any]) -> list[Ended]:
-        """While no signature was ever right, hold back what would be buried: the key may be wrong, not they."""
-        if self._runner.has_verified:
-            return self._take_refused(connection) + ended
-        refused = [e for e in ended if isinstance(e.outcome, Refused)]
-        self._refused += refused
-        self._refused_in_a_row += len(refused)
-        if self._refused_in_a_row >= WRONG_KEY and self._refused:
-            self._stop_claiming(connection)
-        return [e for e in ended if not isinstance(e.outcome, Refused)]
+    def _interrupt(self, key: Key) -> None:
+        """End a cancelled call from outside, where that can be done."""
+        self._coroutines.cancel(key)
+        self._workers.cancel(key)
 
-    def _bury_refused(self, connection: psycopg.Connection[Any]) -> None:
-        """The queue is empty and they were few: it was they, not the key."""
-        if self._refused:
-            self._delivery.settle(connection, self._take_refused(connection), again=False)
-
-    def _let_go_of_refused(self, connection: psycopg.Connection[Any]) -> None:
-        """We end before it is known whether it was they or the key: leave them to others."""
-        for e in self._take_refused(connection):
-            e.table.release([e.receipt])
-
-    def _take_refused(self, connection: psycopg.Connection[Any]) -> list[Ended]:
-        held, self._refused = self._refused, []
-        by_name = tables(self._names, connection) if held else {}
-        return [e._replace(table=by_name[e.call.queue]) for e in held]
-
-    def _stop_claiming(self, connection: psycopg.Connection[Any]) -> None:
-        reason = (
-            f"no signature of the first {self._refused_in_a_row} calls was right: SECRET_KEY differs from the "
-            "producers'; claiming has stopped"
+    def _stuck(self, call: Claimed, outcome: Outcome) -> None:
+        """A call does not end: another process takes the place of this one, whose end is that of the call, too."""
+        logger.error(
+            "call %s of %s does not end after its timeout: this process is replaced", call.call, call.task
         )
-        logger.critical(
-            "%s. Give both the same key (or SECRET_KEY_FALLBACKS) and start the executor anew", reason
-        )
-        self._consumer.pause(reason)
-        self._let_go_of_refused(connection)
+
+        def abandon() -> None:
+            if not self._coroutines.abandon(call.key, outcome):
+                self._consumer.abandon(call, outcome)
+
+        self._consumer.retire(self._grace, abandon)
+
+    def _weigh(self, limit: int) -> None:
+        self._weighed_at = time.monotonic()
+        if (taken := resident(os.getpid()) or 0) > limit and not self._board.is_retiring:
+            names = ", ".join(sorted(self._board.running())) or "nothing"
+            told = "this process takes %s MiB, more than %s: it is replaced; it runs %s"
+            logger.warning(told, taken >> 20, limit >> 20, names)
+            self._consumer.retire(self._grace)
+
+    def _stop_claiming(self, reason: str) -> None:
+        """Claim no more, but live on: what is wrong is for a person to see."""
+        self._board.say(reason)
+        self._lanes.left = 0
+
+    def _verified(self) -> None:
+        self._runner.has_verified = True
 
 
 _ended: Callable[[Any], Ended] = functools.partial(tuple.__new__, Ended)
@@ -239,38 +275,3 @@ _ended: Callable[[Any], Ended] = functools.partial(tuple.__new__, Ended)
 @functools.cache
 def _name(task: str) -> bytes:
     return task.encode()
-
-
-_own = threading.local()
-
-
-def _opened(**_: Any) -> None:
-    """A Django connection was opened in this thread."""
-    _own.has_connections = True
-
-
-connection_created.connect(_opened)
-
-
-def _tidy() -> None:
-    """Leave this thread's Django connections as a request would, and none in a transaction that a task left open."""
-    now = time.monotonic()
-    if not getattr(_own, "has_connections", False) and now < getattr(_own, "tidy_at", 0.0):
-        return  # most calls open none
-    _own.tidy_at = now + 1.0  # a connection that broke while it was being opened tells nobody
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and (connection.in_atomic_block or not connection.autocommit):
-            logger.warning("a task left a transaction open on %r: it was rolled back", connection.alias)
-            connection.close()
-            _reset(connection)
-    close_old_connections()
-    _own.has_connections = any(c.connection is not None for c in connections.all(initialized_only=True))
-
-
-def _reset(connection: Any) -> None:
-    connection.in_atomic_block = False
-    connection.savepoint_ids = []
-    connection.atomic_blocks = []
-    connection.needs_rollback = False
-    connection.run_on_commit = []
-    connection.connection = None

@@ -4,9 +4,22 @@ import contextlib
 import pickle
 
 from django_tpq.futures.calls import Failed
-from django_tpq.futures.errors import ExecutorLost, TaskFailed
+from django_tpq.futures.errors import (
+    CallCancelled,
+    CallExpired,
+    CallTimeout,
+    ExecutorLost,
+    MemoryExceeded,
+    TaskFailed,
+)
 
 __all__ = ["of_dead_letter", "of_failure"]
+
+OURS: dict[str, type[BaseException]] = {
+    f"{kind.__module__}.{kind.__qualname__}": kind
+    for kind in (CallCancelled, CallExpired, CallTimeout, MemoryExceeded)
+}
+"""Errors that have their type whatever codec has carried them, by its name."""
 
 
 def of_failure(call: str, failed: Failed) -> BaseException:
@@ -14,6 +27,8 @@ def of_failure(call: str, failed: Failed) -> BaseException:
     error = _unpickled(failed.exception)
     if error is None and failed.lost:
         error = ExecutorLost(failed.message)
+    elif error is None and (ours := OURS.get(failed.type)):
+        error = ours(failed.message)
     elif error is None:
         error = TaskFailed(f"call {call}: {failed.type}: {failed.message}")
     if failed.traceback:
@@ -35,6 +50,8 @@ def of_dead_letter(call: str, error: str, lost: bool) -> BaseException:
     """Of a dead letter without a result: its text is all there is."""
     if lost:
         return ExecutorLost(f"call {call}: {error}")
+    if ours := next((kind for name, kind in OURS.items() if error.startswith(f"{name}: ")), None):
+        return ours(error.partition(": ")[2])
     last = error.strip().splitlines()[-1] if error.strip() else "it failed"
     failure = TaskFailed(f"call {call}: {last}")
     failure.add_note(f"Remote traceback of call {call}:\n{error}")

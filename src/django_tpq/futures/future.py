@@ -6,23 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_tpq.futures import queues
+from django_tpq.futures.answers import Raised, value_of
 from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.births import Unborn, let_go
-from django_tpq.futures.calls import CallId, Failed, read
-from django_tpq.futures.errors import (
-    CallRolledBack,
-    NotCommitted,
-    ResultExpired,
-    ResultTimeout,
-)
-from django_tpq.futures.failures import of_dead_letter, of_failure
+from django_tpq.futures.calls import CallId
+from django_tpq.futures.cancellation import cancel
+from django_tpq.futures.errors import CallRolledBack, NotCommitted, ResultTimeout
 from django_tpq.futures.lookup import Arrival, is_known, look_up
+from django_tpq.futures.seen import Seen, progress_of
 
 __all__ = ["Future"]
 
@@ -89,6 +86,21 @@ class Future(Generic[R]):
         """What `result()` would raise for the task; None when it returned. Waits and raises as `result`."""
         return self._exception_of(self._arrived(wait))
 
+    def cancel(self) -> bool:
+        """Ask for the call not to run, in the transaction that is open here, if any.
+
+        What waits is a dead letter then; what runs is told: a coroutine is cancelled, a process of its own ended, and
+        in a thread `current_call().is_cancelled` says so. Its future raises `CallCancelled`, unless it returns first.
+
+        Returns:
+            whether it had not ended before.
+        """
+        return cancel(self._call, self._task)
+
+    def progress(self) -> "Seen | None":
+        """What the call has last said by `current_call().progress(…)`; None: nothing."""
+        return progress_of(self._call, connections[self._alias].cursor)
+
     def add_done_callback(self, callback: "Callable[[Future[R]], Any]") -> None:
         """Call a function with this future once it has ended, in a thread of the process. What it raises is logged."""
 
@@ -101,6 +113,14 @@ class Future(Generic[R]):
 
         self._await_birth(float("inf"))
         arrivals(self._alias).watch(self._call, arrive, self._made_at)
+
+    async def acancel(self) -> bool:
+        """As `cancel`."""
+        return await sync_to_async(self.cancel)()
+
+    async def aprogress(self) -> "Seen | None":
+        """As `progress`."""
+        return await sync_to_async(self.progress)()
 
     async def ais_done(self) -> bool:
         """As `is_done`."""
@@ -264,30 +284,14 @@ class Future(Generic[R]):
         return ResultTimeout(f"call {self.id} has not ended yet")
 
     def _answer(self, arrival: Arrival) -> R:
-        value = self._value(arrival)
-        if isinstance(value, _Raised):
+        value = value_of(self._call, arrival)
+        if isinstance(value, Raised):
             raise value.exception
         return value  # type: ignore[no-any-return]
 
     def _exception_of(self, arrival: Arrival) -> BaseException | None:
-        value = self._value(arrival)
-        return value.exception if isinstance(value, _Raised) else None
-
-    def _value(self, arrival: Arrival) -> Any:
-        """What the task returned, or what it raised."""
-        if arrival.record is not None:
-            value = read(self._call.token, arrival.record)
-            return _Raised(of_failure(self.id, value)) if isinstance(value, Failed) else value
-        if arrival.dead is not None:
-            return _Raised(of_dead_letter(self.id, *arrival.dead))
-        raise ResultExpired(
-            f"call {self.id}: neither the call nor a result is there (never committed, rolled back, or the "
-            "result's time is over)"
-        )
-
-
-class _Raised(NamedTuple):
-    exception: BaseException
+        value = value_of(self._call, arrival)
+        return value.exception if isinstance(value, Raised) else None
 
 
 def _left(deadline: float, at_most: float) -> float:

@@ -10,8 +10,8 @@ from django.db import close_old_connections
 
 from django_tpq.futures.calls import Claimed
 from django_tpq.futures.delivery import time_to_live
+from django_tpq.futures.endings import lost_record
 from django_tpq.futures.results import store
-from django_tpq.futures.runner import lost_record
 from tpq.heartbeat import Moved
 from tpq.results import Result, ring
 from tpq.tally import Tally

@@ -17,6 +17,8 @@ LONGEST = 36_500 * 24 * 3600
 """Seconds; beyond it, servers and caches run out of dates."""
 BACKOFF = Exponential(base=timedelta(seconds=5), limit=timedelta(hours=1))
 UniqueOption = str | Callable[..., str] | None
+LANES = {"thread": 0, "async": 1, "process": 2}
+"""Where calls run, and the lanes of the queue for it."""
 DUPLICATES = ("existing", "error", "replace")
 ErrorTypes = type[BaseException] | tuple[type[BaseException], ...]
 QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
@@ -40,6 +42,10 @@ class Options(TypedDict, total=False):
     give_up_on: ErrorTypes
     unique: UniqueOption
     on_duplicate: str
+    expires: timedelta | float | datetime | None
+    timeout: timedelta | float | None
+    executor: str | None
+    atomic: bool
     result_ttl: timedelta | float | None
 
 
@@ -74,6 +80,16 @@ class TaskOptions:
     on_duplicate: str = "existing"
     """What becomes of a call whose key another has: `existing`: its future is the other's; `error`: `DuplicateCall`;
     `replace`: it takes the place of the other, unless that runs already (then `DuplicateCall`)."""
+    expires: timedelta | float | datetime | None = None
+    """After so long (seconds or a timedelta), or from that moment on, a call that has not begun is given up: its future
+    raises `CallExpired`. By the clocks of who makes the call and who runs it."""
+    timeout: timedelta | float | None = None
+    """How long a run may take (seconds or a timedelta); then it ends in `CallTimeout`, which counts as any error."""
+    executor: str | None = None
+    """Where it runs: `thread`, `process` (one of its own, for what computes) or `async` (an event loop that all such
+    calls share). None: coroutine functions in the event loop, others in threads."""
+    atomic: bool = False
+    """Whether what it writes to the queue's database and its end are one transaction: exactly once."""
     result_ttl: timedelta | float | None = None
     """How long its result is kept (seconds or a timedelta); 0: not at all; None: as TPQ_RESULT_TTL says."""
 
@@ -88,6 +104,16 @@ class TaskOptions:
             raise ValueError("give a delay or run_after, not both")
         _whole("max_attempts", self.max_attempts, 1, 32767)
         _duration("result_ttl", self.result_ttl)
+        _moment("expires", self.expires) if isinstance(self.expires, datetime) else _duration(
+            "expires", self.expires
+        )
+        _limit(self.timeout)
+        if self.executor is not None and self.executor not in LANES:
+            raise ValueError(f"executor must be one of {', '.join(LANES)}, not {self.executor!r}")
+        if self.atomic and self.executor == "async":
+            raise ValueError(
+                "atomic is for threads and processes: a transaction of Django can not span an await"
+            )
         _backoff(self.backoff)
         _errors("retry_on", self.retry_on)
         _errors("give_up_on", self.give_up_on)
@@ -111,6 +137,17 @@ class TaskOptions:
         return dataclasses.replace(self, **changes)
 
     @property
+    def lane(self) -> int:
+        """The lane of the queue that its calls wait in."""
+        return LANES[self.executor or "thread"]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long a run may take."""
+        timeout = self.timeout
+        return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+
+    @property
     def due(self) -> timedelta | datetime | None:
         """From when on a call may run: after so long, from a moment on, or (None) at once."""
         if self.run_after is not None:
@@ -118,6 +155,12 @@ class TaskOptions:
         delay = self.delay
         duration = timedelta(seconds=delay) if isinstance(delay, (int, float)) else delay
         return duration if duration and duration > timedelta(0) else None
+
+
+def _limit(timeout: Any) -> None:
+    _duration("timeout", timeout)
+    if timeout is not None and not timeout:
+        raise ValueError("timeout must be longer than nothing")
 
 
 def _backoff(value: Any) -> None:

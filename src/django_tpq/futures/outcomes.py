@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-__all__ = ["Again", "Failure", "Outcome", "Postponed", "Refused", "Success"]
+from tpq.results import Result
+
+__all__ = ["Again", "Failure", "Lost", "Outcome", "Postponed", "Refused", "Settled", "Success"]
 
 
 class Success(NamedTuple):
@@ -47,6 +49,27 @@ class Again(NamedTuple):
     record: None = None
 
 
+class Lost(NamedTuple):
+    """The process that ran it died under it, and nothing else did."""
+
+    record: bytes
+    """The result if it was the last time."""
+    text: str
+    started: float
+    type: str
+
+
+class Settled(NamedTuple):
+    """It is settled already, in the transaction that it ran in."""
+
+    started: float
+    is_over: bool
+    """Whether it has ended."""
+    results: "tuple[Result, ...]" = ()
+    """What is to go to a store that was no part of the transaction."""
+    record: None = None
+
+
 class Refused(NamedTuple):
     """Its signature is wrong: nothing of it was read."""
 
@@ -56,4 +79,4 @@ class Refused(NamedTuple):
     type: str | None = None
 
 
-Outcome = Success | Failure | Again | Postponed | Refused
+Outcome = Success | Failure | Again | Postponed | Lost | Settled | Refused

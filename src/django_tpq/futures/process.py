@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from django_tpq.futures.child import CUT_SHORT, ENDED, TELL
 from django_tpq.futures.launch import start_command
+from django_tpq.futures.places import Places
 from tpq.board import Board
 
 __all__ = ["Plan", "Process"]
@@ -31,11 +32,13 @@ class Plan:
 
     alias: str
     queues: Sequence[str]
-    threads: int = 8
+    places: Places = field(default_factory=Places)
     processes: int = 1
     grace: float = 30.0
     drain: bool = False
     max_tasks: int | None = None
+    max_memory: int | None = None
+    """Bytes that a process may take."""
     options: Sequence[str] = ()
     """Options of Django's own that its processes are started with (`--settings` and the like)."""
 
@@ -59,12 +62,14 @@ class Process:
     @classmethod
     def start(cls, plan: Plan) -> "Process":
         """Start one."""
-        board = Board.create(plan.threads)
+        board = Board.create(plan.places.slots, apart=plan.places.workers)
         alive_read, alive_write = os.pipe()
-        arguments = [f"--threads={plan.threads}", f"--database={plan.alias}", f"--grace={plan.grace}"]
+        arguments = [f"--{place}={count}" for place, count in plan.places._asdict().items()]
+        arguments += [f"--database={plan.alias}", f"--grace={plan.grace}"]
         arguments += [f"--queue={name}" for name in plan.queues]
         arguments += ["--drain"] if plan.drain else []
         arguments += [f"--max-tasks={plan.max_tasks}"] if plan.max_tasks else []
+        arguments += [f"--max-memory={plan.max_memory}"] if plan.max_memory else []
         arguments += [f"--child={board.file},{alive_read}", *plan.options]
         # A group of its own: Ctrl-C in a terminal reaches the supervisor only, which tells its processes.
         popen = start_command(arguments, pass_fds=(board.file, alive_read), process_group=0)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from django_tpq.futures.errors import DuplicateTask, UnknownTask
 from django_tpq.futures.options import TaskOptions
 
-__all__ = ["Registered", "add_finder", "find", "finder", "names", "register"]
+__all__ = ["Registered", "add_finder", "find", "finder", "names", "register", "uses"]
 
 
 class Registered(Protocol):
@@ -24,6 +24,7 @@ class Registered(Protocol):
 
 
 _tasks: dict[str, Registered] = {}
+_executors: set[str | None] = set()
 _finders: dict[str, Callable[[str], Registered]] = {}
 
 
@@ -39,6 +40,7 @@ def register(task: Registered) -> None:
             f"the task {task.name!r} is defined twice: by {known.origin} and by {task.origin}"
         )
     _tasks[task.name] = task
+    _executors.add(task.options.executor)
 
 
 def find(name: str) -> Registered:
@@ -62,6 +64,11 @@ def finder(headers: Any) -> Callable[[str], Registered] | None:
     """What finds the task of a call with these headers, once its signature was right; None: `find`, before that."""
     kind = headers.get("kind") if isinstance(headers, Mapping) else None
     return _finders.get(kind) if isinstance(kind, str) else None
+
+
+def uses(executor: str) -> bool:
+    """Whether a task of this process runs there (see `TaskOptions.executor`)."""
+    return executor in _executors
 
 
 def names() -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
+from django_tpq.futures.errors import CallCancelled
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.verdicts import Reject, Retry
 from django_tpq.main.durations import seconds
@@ -14,7 +15,7 @@ __all__ = ["final", "next_try"]
 
 def next_try(options: TaskOptions, error: BaseException, attempt: int, max_attempts: int) -> timedelta | None:
     """How long until the next attempt after this one (1 and up) ended with an error; None: there is none."""
-    if attempt >= max_attempts or isinstance(error, Reject):
+    if attempt >= max_attempts or isinstance(error, (Reject, CallCancelled)):
         return None
     if isinstance(error, Retry):
         return _wait(options, error, attempt) if error.delay is None else max(timedelta(0), error.delay)

@@ -1,193 +1,238 @@
 """A claimed call in, an outcome out. It knows no database; whatever the task does becomes a value."""
 
+import asyncio
+import contextlib
 import inspect
-import logging
-import pickle
+import threading
 import time
-import traceback
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
 
-from django_tpq.conf import settings
-from django_tpq.futures.calls import BadSignature, Claimed, Failed, unpack, write
-from django_tpq.futures.carried import is_kept, options_of
-from django_tpq.futures.codecs import Codec, codec, usual
-from django_tpq.futures.context import CurrentCall, running
-from django_tpq.futures.errors import UnknownTask
-from django_tpq.futures.outcomes import Again, Failure, Outcome, Postponed, Refused, Success
+from django_tpq.futures.calls import BadSignature, Claimed, unpack
+from django_tpq.futures.carried import has_expired, options_of
+from django_tpq.futures.codecs import Codec, usual
+from django_tpq.futures.context import CurrentCall, Progress, running
+from django_tpq.futures.deadlines import Guard, Interruption, Timers, interrupt_thread, stack_of_thread
+from django_tpq.futures.endings import failed, given_up, raised, refused, returned, unknown
+from django_tpq.futures.errors import CallCancelled, CallExpired, CallTimeout, UnknownTask
+from django_tpq.futures.options import TaskOptions
+from django_tpq.futures.outcomes import Outcome
 from django_tpq.futures.registry import Registered, find, finder
-from django_tpq.futures.results import ttl_of
-from django_tpq.futures.retrying import final, next_try
 from django_tpq.futures.signals import task_started
-from django_tpq.futures.verdicts import Snooze
-from django_tpq.main.durations import seconds
-from tpq.message import storable
 
-__all__ = ["Runner", "clean", "lost_record"]
+__all__ = ["Atomically", "Ready", "Runner"]
 
-logger = logging.getLogger("django_tpq.runner")
+Atomically = Callable[
+    [Claimed, TaskOptions, Callable[[], Outcome], Callable[[BaseException], Outcome]], Outcome
+]
+"""Runs something and settles what came out in one transaction; the last one says what an error of the commit is."""
 
-UNKNOWN_LIMIT = 30
-"""Seconds that a call waits at most for an executor that knows its task."""
-TEXT_LIMIT = 100_000
+
+class Ready(NamedTuple):
+    """A call that was read and can be run."""
+
+    task: Registered
+    call: Claimed
+    how: Codec
+    args: Any
+    kwargs: Any
+    options: TaskOptions
+    started: float
+
+    def returned(self, value: Any) -> Outcome:
+        """It returned."""
+        return returned(self.options, self.call, self.how, value, self.started)
+
+    def raised(self, error: BaseException) -> Outcome:
+        """It raised."""
+        return raised(self.options, self.call, self.how, error, self.started)
+
+
+def _never(call: Claimed) -> bool:
+    return False
 
 
 class Runner:
-    """Runs calls."""
+    """Runs calls.
 
-    def __init__(self) -> None:
+    Args:
+        atomically: how calls of tasks with `atomic` run; None: as any other.
+        is_cancelled: whether somebody wants a call to end.
+        report: where progress goes; None: nowhere.
+        on_stuck: called with a call and its outcome when it does not end after its timeout; None: none is timed here.
+    """
+
+    def __init__(
+        self,
+        *,
+        atomically: Atomically | None = None,
+        is_cancelled: Callable[[Claimed], bool] = _never,
+        report: Callable[[Claimed, Progress], Any] | None = None,
+        on_stuck: Callable[[Claimed, Outcome], None] | None = None,
+    ) -> None:
+        self._atomically, self._is_cancelled = atomically, is_cancelled
+        self._report, self._on_stuck = report, on_stuck
+        self._timers = Timers()
         self.has_verified = False
         """Whether any signature was right in this process; if none is, it is the key that is wrong."""
 
     def run(self, call: Claimed) -> Outcome:
-        """Run a call. Raises nothing."""
+        """Run a call in this thread. Raises nothing."""
+        ready = self.read(call)
+        if not isinstance(ready, Ready):
+            return ready
+        try:
+            return self._run(ready)
+        except Interruption as late:  # its time was over in our own last steps
+            return ready.raised(
+                CallTimeout(f"task {call.task}: its timeout was over").with_traceback(late.__traceback__)
+            )
+
+    async def arun(self, call: Claimed) -> Outcome:
+        """Run the call of a coroutine function in this event loop. Raises nothing."""
+        ready = self.read(call)
+        if not isinstance(ready, Ready):
+            return ready
+        guard = self._guard_of_task(ready)
+        try:
+            self._begin(ready)
+            function = getattr(ready.task, "acall", ready.task)
+            value = function(*ready.args, **ready.kwargs)
+            return ready.returned(await value if inspect.isawaitable(value) else value)
+        except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
+            return self._raised(ready, guard, error)
+        finally:
+            if guard:
+                guard.end()
+
+    def read(self, call: Claimed) -> "Ready | Outcome":
+        """Find a call's task and read its arguments; an outcome: it can not be run, or not any more."""
         started = time.monotonic()
+        if (call.headers or self._is_cancelled(call)) and (error := self._obstacle(call)):
+            return given_up(call, error, started)
         finds = finder(call.headers) if call.headers else None
         try:
             task = None if finds else find(call.task)
         except UnknownTask as error:
-            return _unknown(call, error)
+            return unknown(call, error)
         try:
             how, (args, kwargs) = unpack(call.queue, call.token, call.task, call.payload)
         except BadSignature as error:
-            return _refused(call, str(error), started)
+            return refused(call, str(error), started)
         except BaseException as error:  # noqa: BLE001 - unpickling runs the arguments' own code
             self.has_verified = True
-            return _failed(call, usual(), error, started)
+            return failed(call, usual(), error, started)
         self.has_verified = True
         try:
             task = task or finds(call.task)  # type: ignore[misc]
         except UnknownTask as error:
-            return _unknown(call, error)
+            return unknown(call, error)
         except BaseException as error:  # noqa: BLE001 - importing a module runs its code
-            return _failed(call, how, error, started)
-        return self._call(task, call, how, args, kwargs, started)
+            return failed(call, how, error, started)
+        options = options_of(task.options, call.headers) if call.headers else task.options
+        return Ready(task, call, how, args, kwargs, options, started)
 
-    def _call(
-        self, task: Registered, call: Claimed, how: Codec, args: Any, kwargs: Any, started: float
-    ) -> Outcome:
-        context = running.set(CurrentCall(call))
+    def _obstacle(self, call: Claimed) -> Exception | None:
+        """Why a call is not begun any more."""
+        headers: Any = call.headers if isinstance(call.headers, Mapping) else {}
+        if headers.get("cancelled") is True or self._is_cancelled(call):
+            return CallCancelled(f"task {call.task}: call {call.call} was cancelled")
+        if has_expired(headers):
+            return CallExpired(f"task {call.task}: call {call.call} had not begun when its time was over")
+        return None
+
+    # Running ----------------------------------------------------------------------------------------------
+
+    def _run(self, ready: Ready) -> Outcome:
+        context = running.set(self._current(ready))
         try:
-            if task_started.receivers:
-                task_started.send_robust(sender=type(task), task=call.task, call=str(call.call))
-            return self._returned(task, call, how, task(*args, **kwargs), started)
-        except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
-            return _raised(task, call, how, error, started)
+            if ready.options.atomic and self._atomically is not None:
+                run = lambda: self._in_thread(ready)  # noqa: E731 - it is handed on
+                return self._atomically(ready.call, ready.options, run, ready.raised)
+            return self._in_thread(ready)
         finally:
             running.reset(context)
 
-    def _returned(self, task: Registered, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
-        if value is not None and inspect.iscoroutine(
-            value
-        ):  # not whatever can be awaited: a task may return a future
-            value = async_to_sync(_awaited)(value)
-        if type(value) is Snooze:
-            return Postponed(max(timedelta(0), seconds(value.in_)), None)
-        options = options_of(task.options, call.headers) if call.headers else task.options
-        if not ttl_of(options) and not (call.headers and is_kept(call.headers)):
-            return Success(None, started)
+    def _in_thread(self, ready: Ready) -> Outcome:
+        guard = None
         try:
-            record, limit = write(call.token, how, "S", value), settings.MAX_PAYLOAD
-            if len(record) <= limit:
-                return Success(record, started)
-            reason: Exception = ValueError(
-                f"task {call.task}: the result takes {len(record):,} bytes, more than TPQ_MAX_PAYLOAD ({limit:,}): "
-                "keep it somewhere, and return the place"
-            )
-        except Exception as error:  # noqa: BLE001 - pickling runs the value's own code
-            reason = TypeError(
-                f"task {call.task}: the result (a {type(value).__name__}) can not be written as {how.name}: {error}"
-            )
-        return _failed(call, how, reason, started)
+            if task_started.receivers:
+                self._tell(ready)
+            if ready.options.timeout is not None:
+                guard = self._guard_of_thread(ready)
+            value = ready.task(*ready.args, **ready.kwargs)
+            if value is not None and inspect.iscoroutine(
+                value
+            ):  # not whatever can be awaited: it may be a future
+                value = async_to_sync(_awaited)(value)
+            if guard:
+                _leave(guard)
+            return ready.returned(value)
+        except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
+            if guard:
+                with contextlib.suppress(Interruption):
+                    _leave(guard)
+            return self._raised(ready, guard, error)
+
+    def _raised(self, ready: Ready, guard: Guard | None, error: BaseException) -> Outcome:
+        if self._is_cancelled(ready.call):
+            call = ready.call
+            reason = CallCancelled(f"task {call.task}: call {call.call} was cancelled while it ran")
+            reason.__cause__ = error
+            error = reason.with_traceback(error.__traceback__)
+        return ready.raised(guard.error_for(error) if guard else error)
+
+    def _current(self, ready: Ready) -> CurrentCall:
+        return CurrentCall(ready.call, self._is_cancelled, self._report)
+
+    def _begin(self, ready: Ready) -> None:
+        """In the context of a task of asyncio's, which ends with it."""
+        running.set(self._current(ready))
+        if task_started.receivers:
+            self._tell(ready)
+
+    def _tell(self, ready: Ready) -> None:
+        call = ready.call
+        task_started.send_robust(sender=type(ready.task), task=call.task, call=str(call.call))
+
+    # In time ----------------------------------------------------------------------------------------------
+
+    def _guard_of_thread(self, ready: Ready) -> Guard | None:
+        ident = threading.get_ident()
+        return self._guard(ready, lambda: interrupt_thread(ident), lambda: stack_of_thread(ident))
+
+    def _guard_of_task(self, ready: Ready) -> Guard | None:
+        if ready.options.timeout is None:
+            return None
+        task, loop, ident = asyncio.current_task(), asyncio.get_running_loop(), threading.get_ident()
+        assert task is not None  # noqa: S101 - a coroutine of ours runs in one
+        return self._guard(
+            ready, lambda: loop.call_soon_threadsafe(task.cancel), lambda: _stack_of(task, ident)
+        )
+
+    def _guard(self, ready: Ready, interrupt: Callable[[], Any], stack: Callable[[], str]) -> Guard | None:
+        seconds, on_stuck = ready.options.seconds, self._on_stuck
+        if seconds is None or on_stuck is None:
+            return None
+        stuck = lambda error: on_stuck(ready.call, ready.raised(error))  # noqa: E731 - it is handed on
+        return Guard(ready.call, seconds, interrupt, stack, stuck).start(self._timers)
 
 
-def _unknown(call: Claimed, error: UnknownTask) -> Postponed:
-    """Slowly growing waits: beside an executor that knows the task, its chance is a half each time."""
-    delay = min(UNKNOWN_LIMIT, 2 ** min((call.claim_no - 1) // 4, 5))
-    return Postponed(timedelta(seconds=delay), f"UnknownTask: {error}")
+def _leave(guard: Guard) -> None:
+    """From here on nothing interrupts this thread; what was under way does it here."""
+    guard.end()
+    interrupt_thread(threading.get_ident(), None)
+
+
+def _stack_of(task: "asyncio.Task[Any]", ident: int) -> str:
+    """Where a coroutine is: it waits somewhere, or it keeps the loop from all others."""
+    frames = task.get_stack()
+    lines = [f'  File "{f.f_code.co_filename}", line {f.f_lineno}, in {f.f_code.co_name}' for f in frames]
+    theirs = [line for line in lines if "django_tpq/futures/" not in line]
+    return "\n".join(theirs) or stack_of_thread(ident)
 
 
 async def _awaited(value: Any) -> Any:
     return await value
-
-
-def lost_record(call: Claimed) -> bytes:
-    """The result of a call whose executors died under it."""
-    text = f"task {call.task}: its executor died while it ran, {call.deliveries} times; it is kept as a dead letter"
-    failed = Failed("ExecutorLost", text, "", None, lost=True)
-    return write(call.token, codec("json"), "F", tuple(failed))
-
-
-def _refused(call: Claimed, reason: str, started: float) -> Refused:
-    text = f"refused: {reason}"
-    return Refused(
-        write(call.token, codec("json"), "F", tuple(Failed("Refused", text, "", None))), text, started
-    )
-
-
-def _raised(task: Registered, call: Claimed, how: Codec, error: BaseException, started: float) -> Outcome:
-    attempt, kind = call.attempt + 1, type(error).__name__
-    try:
-        wait = next_try(options_of(task.options, call.headers), error, attempt, call.max_attempts)
-    except Exception as mistake:  # noqa: BLE001 - a backoff is the project's own code
-        mistake.__context__ = error
-        return _failed(call, how, mistake, started)
-    if wait is None:
-        logger.info("call %s of %s failed: %s", call.call, call.task, kind)
-        return _failed(call, how, final(error), started)
-    told = "call %s of %s failed (%s), attempt %s of %s: again in %.1f s"
-    logger.info(told, call.call, call.task, kind, attempt, call.max_attempts, wait.total_seconds())
-    return Again(wait, clean(_traceback(error)), _type(error))
-
-
-def _failed(call: Claimed, how: Codec, error: BaseException, started: float) -> Failure:
-    kind = _type(error)
-    text = clean(_traceback(error))
-    pickled = _pickled(error) if how.keeps_exceptions() else None
-    failed = Failed(kind, clean(_message(error)), text, pickled)
-    return Failure(write(call.token, how, "F", tuple(failed)), text, started, kind)
-
-
-def _type(error: BaseException) -> str:
-    return f"{type(error).__module__}.{type(error).__qualname__}"
-
-
-def _pickled(error: BaseException) -> bytes | None:
-    """The exception as bytes that are known to give it back; None: it can not be, or would end the caller."""
-    if not isinstance(error, Exception):
-        return None
-    try:
-        raw = pickle.dumps(error)
-        return raw if len(raw) <= settings.MAX_PAYLOAD and type(pickle.loads(raw)) is type(error) else None
-    except BaseException:  # noqa: BLE001 - an exception's own code may raise anything; then only its text travels
-        return None
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - as above
-        return "(its text can not be shown)"
-
-
-def _traceback(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") in OURS:
-        trace = trace.tb_next
-    try:
-        return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
-    except BaseException:  # noqa: BLE001 - as above
-        return (
-            "".join(traceback.format_tb(error.__traceback__))
-            + f"{type(error).__qualname__}: {_message(error)}"
-        )
-
-
-OURS = {__name__, "django_tpq.futures.decorators"}
-
-
-def clean(text: str) -> str:
-    """Text that PostgreSQL can keep, not too long."""
-    return storable(text if len(text) <= TEXT_LIMIT else f"…{text[-TEXT_LIMIT:]}")

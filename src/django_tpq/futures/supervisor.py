@@ -84,7 +84,7 @@ class Supervisor:
     def _spawn(self) -> None:
         if self._stops or self._has_drained or self._code or time.monotonic() < self._next_spawn:
             return
-        while len(self._children) < self.plan.processes:
+        while sum(not child.board.is_retiring for child in self._children) < self.plan.processes:
             self._children.append(Process.start(self.plan))
             logger.info("process %s started", self._children[-1].pid)
 
@@ -119,9 +119,9 @@ class Supervisor:
             logger.info("process %s ended", child.pid)
             if self.plan.drain and child.board.state:
                 self._fail()  # it could not go on, nor would another
-            elif self.plan.drain and self._is_empty():
+            elif self.plan.drain and self._is_empty(child):
                 self._has_drained = True
-        elif self._stops:
+        elif self._stops or (child.board.is_retiring and not self._has_drained):
             logger.info("process %s ended (%s)", child.pid, child.reason)
         elif not child.was_ready and self._on_ready is not None:
             logger.error("process %s could not start", child.pid)
@@ -143,9 +143,9 @@ class Supervisor:
         self._next_spawn = time.monotonic() + pause
         logger.error("process %s died (%s), another takes its place", child.pid, child.reason)
 
-    def _is_empty(self) -> bool:
+    def _is_empty(self, child: Process) -> bool:
         """Whether nothing is left for another process to drain."""
-        if not self.plan.max_tasks:
+        if not self.plan.max_tasks and not child.board.is_retiring:
             return True
         if self._connection is None:
             return False

@@ -17,11 +17,15 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
+from django_tpq.futures.commandline import files, positive, seconds, size
+from django_tpq.futures.foreman import Terms
 from django_tpq.futures.launch import take_over_databases
 from django_tpq.futures.models import Task
 from django_tpq.futures.overview import report
+from django_tpq.futures.places import Places
 from django_tpq.futures.process import Plan
 from django_tpq.futures.supervisor import LAST_RESORT, Supervisor
+from django_tpq.futures.worker import run_worker
 from django_tpq.main.connections import connect
 from tpq.errors import QueueError
 
@@ -43,9 +47,13 @@ class Command(BaseCommand):
         """The options."""
         add = parser.add_argument
         add("-f", "--foreground", action="store_true", help="run in foreground")
-        add("-t", "--threads", type=_positive, default=8, metavar="N",
+        add("-t", "--threads", type=positive, default=8, metavar="N",
             help="number of concurrent executor threads, in each process (default: 8)")  # fmt: skip
-        add("--processes", type=_positive, default=1, metavar="N",
+        add("--workers", type=positive, default=Places().workers, metavar="N",
+            help="worker processes in each process, for tasks with executor='process' (default: cores)")  # fmt: skip
+        add("--coroutines", type=positive, default=Places().coroutines, metavar="N",
+            help="calls of coroutine functions at once, in each process (default: 1000)")  # fmt: skip
+        add("--processes", type=positive, default=1, metavar="N",
             help="number of processes (default: 1)")  # fmt: skip
         add("--queue", action="append", metavar="NAME",
             help="serve this queue of TPQ_QUEUES; may be repeated (default: all in the database)")  # fmt: skip
@@ -54,9 +62,12 @@ class Command(BaseCommand):
         )
         add("--once", "--drain", dest="drain", action="store_true",
             help="run what is due, then end")  # fmt: skip
-        add("--max-tasks", type=_positive, metavar="N",
-            help="replace a process after so many calls")  # fmt: skip
-        add("--grace", type=_seconds, default=30.0, metavar="SECONDS",
+        add("--max-tasks", type=positive, metavar="N",
+            help="replace a process, or a worker process, after so many calls")  # fmt: skip
+        add("--max-memory", type=size, metavar="SIZE",
+            help="replace a process, or a worker process, that has become larger, e.g. 512M; a call that makes its "
+            "worker so large is ended")  # fmt: skip
+        add("--grace", type=seconds, default=30.0, metavar="SECONDS",
             help="how long running calls may take to end after a stop (default: 30)")  # fmt: skip
         add("--pidfile", type=Path, metavar="PATH", help="default: executor.pid in the project")
         add(
@@ -68,7 +79,8 @@ class Command(BaseCommand):
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--stop", action="store_true", help="stop the executor of the pid file, and wait")
         action.add_argument("--status", action="store_true", help="show who works and what waits, and end")
-        add("--child", type=_files, help=argparse.SUPPRESS)
+        add("--child", type=files, help=argparse.SUPPRESS)
+        add("--worker", type=files, help=argparse.SUPPRESS)
         add("--ready-file", type=int, help=argparse.SUPPRESS)
 
     def execute(self, *args: Any, **options: Any) -> Any:
@@ -86,11 +98,13 @@ class Command(BaseCommand):
     def _handle(self, options: dict[str, Any]) -> None:
         if options["stop"]:
             return self._stop(options)
-        if options["child"] or options["ready_file"]:
+        if options["child"] or options["worker"] or options["ready_file"]:
             take_over_databases()
         alias = options["database"] or router.db_for_read(Task)
         names = _queues(alias, options["queue"])
         _log(options["verbosity"])
+        if options["worker"]:
+            sys.exit(run_worker(options["worker"], alias))
         if options["child"]:
             sys.exit(_child(alias, names, options))
         if options["status"]:
@@ -108,11 +122,12 @@ class Command(BaseCommand):
         plan = Plan(
             alias=alias,
             queues=names,
-            threads=options["threads"],
+            places=_places(options),
             processes=options["processes"],
             grace=options["grace"],
             drain=options["drain"],
             max_tasks=options["max_tasks"],
+            max_memory=options["max_memory"],
             options=[f"--verbosity={options['verbosity']}"],
         )
         if options["drain"] or (
@@ -170,13 +185,22 @@ def _child(alias: str, names: Sequence[str], options: dict[str, Any]) -> int:
     return run_child(
         alias=alias,
         queues=names,
-        threads=options["threads"],
+        places=_places(options),
+        terms=Terms(
+            [f"--database={alias}", f"--verbosity={options['verbosity']}"],
+            options["max_tasks"],
+            options["max_memory"],
+        ),
         board_file=board_file,
         alive_file=alive_file,
         grace=options["grace"],
         drain=options["drain"],
         limit=options["max_tasks"],
     )
+
+
+def _places(options: dict[str, Any]) -> Places:
+    return Places(options["threads"], options["workers"], options["coroutines"])
 
 
 def _queues(alias: str, wanted: Sequence[str] | None) -> list[str]:
@@ -206,7 +230,7 @@ def _preflight(alias: str, names: Sequence[str]) -> None:
 
 
 def _arguments(options: dict[str, Any], pid_file: Path) -> list[str]:
-    names = ("threads", "processes", "grace", "max_tasks", "database", "verbosity")
+    names = (*Places._fields, "processes", "grace", "max_tasks", "max_memory", "database", "verbosity")
     arguments = [f"--{name.replace('_', '-')}={options[name]}" for name in names if options[name] is not None]
     arguments += [f"--queue={name}" for name in options["queue"] or ()]
     return [*arguments, f"--pidfile={pid_file}"]
@@ -229,24 +253,3 @@ def _log(verbosity: int) -> None:
             handler.setFormatter(logging.Formatter(FORMAT))
             logger.addHandler(handler)
             logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(verbosity, 2)])
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"must be seconds, not {text!r}")
-    return seconds
-
-
-def _files(text: str) -> tuple[int, int]:
-    board, alive = text.split(",")
-    return int(board), int(alive)

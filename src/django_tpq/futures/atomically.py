@@ -1,0 +1,109 @@
+"""Tasks with `atomic`: what the body writes to the queue's database, and its end, are one transaction of Django's.
+
+Either all of it is committed, once, or nothing is and the call goes on as it would without. Whoever has lost the call
+meanwhile (taken for dead, a server that was away) finds its receipt stale and rolls back.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import DatabaseError, OperationalError, connections, transaction
+
+from django_tpq.futures import queues
+from django_tpq.futures.calls import COLUMNS, Claimed
+from django_tpq.futures.delivery import Delivery, Ended
+from django_tpq.futures.options import TaskOptions
+from django_tpq.futures.outcomes import Outcome, Postponed, Settled, Success
+from tpq.table import QueueTable
+
+__all__ = ["Atomic"]
+
+logger = logging.getLogger("django_tpq.runner")
+
+LONGEST = 30
+"""Seconds until a call is tried again after the database was away, at most."""
+
+
+class _Undone(Exception):
+    """Ends the transaction without a commit."""
+
+
+class Atomic:
+    """Runs calls in transactions of the queue's database, in the threads of one process.
+
+    Args:
+        delivery: applies outcomes.
+    """
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    def __call__(
+        self,
+        call: Claimed,
+        options: TaskOptions,
+        run: Callable[[], Outcome],
+        of_error: Callable[[BaseException], Outcome],
+    ) -> Outcome:
+        """Run a call and settle it at once; what is left to do for it."""
+        manager = queues.manager(call.queue)
+        alias, committed = manager.db_for_queue, list[Settled]()
+        table = QueueTable(manager.model._meta.db_table, connections[alias].cursor, COLUMNS, tuple)
+        outcome: Outcome | None = None
+        try:
+            with transaction.atomic(using=alias, durable=True):
+                transaction.on_commit(lambda: committed.append(settled), using=alias)
+                _limit(alias, options.seconds)
+                outcome = run()
+                settled = self._settled(table, call, outcome)
+        except _Undone:
+            assert outcome is not None  # noqa: S101 - it is raised for one
+            return outcome if _is_there(alias) else _later(call)
+        except Exception as error:
+            if not committed:
+                logger.warning("call %s of %s could not be committed: %s", call.call, call.task, _line(error))
+                return (
+                    _later(call)
+                    if isinstance(error, OperationalError) or not _is_there(alias)
+                    else of_error(error)
+                )
+            logger.exception(
+                "call %s of %s is committed, but what follows its commit failed", call.call, call.task
+            )
+        return committed[0]
+
+    def _settled(self, table: "QueueTable[tuple[object, ...]]", call: Claimed, outcome: Outcome) -> Settled:
+        if not isinstance(outcome, Success | Postponed):
+            raise _Undone
+        if connections[queues.manager(call.queue).db_for_queue].needs_rollback:
+            raise DatabaseError(f"task {call.task} returned, though its transaction had failed before")
+        settled = self._delivery.settle_within(Ended(table, call, outcome))  # type: ignore[arg-type]
+        if settled is None:  # whoever settles this outcome anew finds so, too, and says it
+            raise _Undone
+        return settled
+
+
+def _is_there(alias: str) -> bool:
+    """Whether the transaction's connection still stands: Django lets go of one that can not even roll back."""
+    connection = connections[alias].connection
+    return connection is not None and not connection.closed
+
+
+def _later(call: Claimed) -> Postponed:
+    """The database went away, or would have it tried again. Nothing has happened, so no attempt is counted."""
+    delay = timedelta(seconds=min(LONGEST, 2 ** min(call.claim_no - 1, 5)))
+    return Postponed(delay, "its transaction could not be committed, because the database was away or busy")
+
+
+def _limit(alias: str, seconds: float | None) -> None:
+    """Statements of the task end with its time: a thread that waits for the server can not be interrupted."""
+    if seconds is not None:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))]
+            )
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,78 @@
+"""The lane of coroutine functions: one event loop in a thread of the process, thousands of calls at once."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from django_tpq.futures.calls import Claimed, Key
+from django_tpq.futures.outcomes import Outcome
+from django_tpq.futures.registry import uses
+from django_tpq.futures.runner import Runner
+
+__all__ = ["AsyncLane"]
+
+EXECUTOR = "async"
+
+
+class AsyncLane:
+    """Runs calls in an event loop that all of them share. Its thread starts with the first.
+
+    Args:
+        runner: runs them.
+        capacity: how many at once.
+    """
+
+    def __init__(self, runner: Runner, capacity: int) -> None:
+        self.capacity = capacity
+        self._runner = runner
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: dict[Key, tuple[asyncio.Task[None], Callable[[Any], None]]] = {}
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there are such tasks here."""
+        return uses(EXECUTOR)
+
+    def start(self, message: Claimed, done: Callable[[Any], None]) -> None:
+        """Run a call."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._run, args=(self._loop,), name="tpq-async", daemon=True).start()
+        self._loop.call_soon_threadsafe(self._begin, message, done)
+
+    def cancel(self, key: Key) -> None:
+        """Let `CancelledError` be raised where a call waits."""
+        if self._loop is not None and (found := self._running.get(key)):
+            self._loop.call_soon_threadsafe(found[0].cancel)
+
+    def abandon(self, key: Key, outcome: Outcome) -> bool:
+        """Take this for what a call ended with, whatever it does; False: it is not here."""
+        found = self._running.pop(key, None)
+        if found:
+            found[1](outcome)
+        return found is not None
+
+    def close(self) -> None:
+        """The process is about to end, and the thread with it."""
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+    def _begin(self, message: Claimed, done: Callable[[Any], None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._call(message), name=f"tpq-{message.call}")
+        self._running[message.key] = task, done
+
+    async def _call(self, message: Claimed) -> None:
+        outcome = await self._runner.arun(message)
+        connections.close_all() if _is_open() else None
+        if found := self._running.pop(message.key, None):
+            found[1](outcome)
+
+
+def _is_open() -> bool:
+    """Connections of Django's belong to a thread, and here to nobody: code that opens one here blocks the loop."""
+    return any(connection.connection is not None for connection in connections.all(initialized_only=True))

@@ -1,0 +1,103 @@
+"""Tasks with `atomic`: what they write and their end are one transaction."""
+
+import pytest
+from django.db import OperationalError, connections, transaction
+
+from django_tpq.futures import atomically
+from django_tpq.futures.atomically import Atomic
+from django_tpq.futures.models import CallQueue, Task
+from django_tpq.futures.outcomes import Again, Postponed, Settled
+from django_tpq.futures.runner import Runner
+from tests.testapp import long_tasks as tasks
+from tests.testapp.models import PlainQueue
+
+
+@pytest.fixture
+def atomic(by_hand):
+    """Run claimed calls as threads of an executor do; what is left to settle."""
+    by_hand.runner = Runner(atomically=Atomic(by_hand.delivery))
+    return by_hand
+
+
+@pytest.fixture
+def bodies():
+    return lambda: sorted(PlainQueue.objects.values_list("body", flat=True))
+
+
+def test_body_and_end_are_committed_together(atomic, bodies):
+    call = tasks.enqueue_once.delay("a")
+    ((_, _, outcome),) = ended = atomic.run(*atomic.claim())
+    assert type(outcome) is Settled
+    assert bodies() == ["a"]
+    assert not CallQueue.objects.exists()
+    atomic.settle(*ended)
+    assert call.result(wait=5) == "a"
+
+
+def test_what_fails_leaves_nothing_and_has_its_attempts(atomic, bodies):
+    call = tasks.enqueue_and_stumble.delay("a")
+    ((_, _, outcome),) = ended = atomic.run(*atomic.claim())
+    assert type(outcome) is Again
+    assert bodies() == []
+    atomic.settle(*ended)
+    CallQueue.objects.update(state="ready", due_at=None)
+    atomic.settle(*atomic.run(*atomic.claim()))
+    assert call.result(wait=5) == 2
+    assert bodies() == ["a"]
+
+
+def test_who_has_lost_the_call_commits_nothing(atomic, bodies):
+    tasks.enqueue_once.delay("a")
+    (late,) = atomic.claim()
+    atomic.tables["default"].release([(late.id, late.claim_no)])
+    (claimed,) = atomic.claim()
+    first, second = atomic.run(claimed), atomic.run(late)
+    assert bodies() == ["a"]
+    atomic.settle(*second)
+    atomic.settle(*first)
+    assert not CallQueue.objects.exists()
+
+
+def test_a_failed_commit_is_tried_again_and_counts_no_attempt(atomic, bodies, monkeypatch):
+    def commit(self):
+        raise OperationalError("could not serialize access")
+
+    tasks.enqueue_once.delay("a")
+    claimed = atomic.claim()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(connections["default"]), "_commit", commit)
+        ((_, _, outcome),) = ended = atomic.run(*claimed)
+    assert type(outcome) is Postponed
+    assert bodies() == []
+    atomic.settle(*ended)
+    row = CallQueue.objects.get()
+    assert (row.state, row.attempt) == ("waiting", 0)
+
+
+def test_what_fails_after_the_commit_does_not_undo_it(atomic, bodies, monkeypatch, caplog):
+    limit = atomically._limit
+
+    def limited(alias, seconds):
+        limit(alias, seconds)
+        transaction.on_commit(lambda: 1 / 0, using=alias)
+
+    monkeypatch.setattr(atomically, "_limit", limited)
+    call = tasks.enqueue_once.delay("a")
+    ((_, _, outcome),) = ended = atomic.run(*atomic.claim())
+    assert type(outcome) is Settled
+    assert "is committed, but what follows its commit failed" in caplog.text
+    atomic.settle(*ended)
+    assert call.result(wait=5) == "a"
+
+
+def test_an_executor_counts_them_and_runs_them_in_processes_too(executor, bodies, eventually):
+    executor("-t", "2", "--workers", "1")
+    futures = tasks.enqueue_once.delay_many([(n,) for n in range(50)])
+    assert [future.result(wait=30) for future in futures] == list(range(50))
+    assert tasks.enqueue_in_process.delay(50).result(wait=20)
+    assert bodies() == list(range(51))
+
+    def are_counted():
+        assert Task.objects.get(name="tests.testapp.long_tasks.enqueue_once").total == 50
+
+    eventually(are_counted, 10)

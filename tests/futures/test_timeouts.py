@@ -1,0 +1,111 @@
+"""A run that takes longer than it may ends, wherever it runs, and says where it was. By real executors."""
+
+import time
+
+import pytest
+
+from django_tpq.futures import CallExpired, CallTimeout, MemoryExceeded
+from django_tpq.futures.models import CallQueue
+from tests.testapp import long_tasks as tasks
+from tests.testapp.models import PlainQueue
+
+
+def test_a_thread_is_interrupted_where_it_is_and_clears_up(executor, tmp_path):
+    running = executor("-t", "2")
+    children = running.children()
+    with pytest.raises(CallTimeout) as raised:
+        tasks.late_in_thread.delay(str(tmp_path / "notes"), 20).result(wait=15)
+    text = str(raised.value)
+    assert "late_in_thread" in text
+    assert "timeout of 0.5 s (attempt 1)" in text
+    assert "in spend" in text
+    assert (tmp_path / "notes").read_text() == "cleared up\n"
+    assert tasks.in_thread.delay().result(wait=20)
+    assert running.children() == children
+
+
+def test_what_no_exception_reaches_has_its_process_replaced(executor):
+    running = executor("-t", "2", "--grace", "5")
+    children = running.children()
+    started = time.monotonic()
+    stuck = tasks.held_in_thread.delay(60)
+    with pytest.raises(CallTimeout, match=r"in hold"):
+        stuck.result(wait=40)
+    assert time.monotonic() - started < 30
+    assert tasks.in_thread.delay().result(wait=20)
+    assert running.children() != children
+    assert "this process is replaced" in running.text()
+
+
+def test_a_coroutine_is_cancelled_and_clears_up(executor, tmp_path):
+    executor("-t", "1")
+    with pytest.raises(CallTimeout, match="in late_in_loop"):
+        tasks.late_in_loop.delay(str(tmp_path / "notes"), 20).result(wait=15)
+    assert (tmp_path / "notes").read_text() == "cleared up\n"
+
+
+def test_a_process_is_ended_and_clears_up(executor, tmp_path):
+    executor("-t", "1", "--workers", "1")
+    with pytest.raises(CallTimeout, match="in hold"):
+        tasks.late_in_process.delay(str(tmp_path / "notes"), 60).result(wait=30)
+    assert (tmp_path / "notes").read_text() == "cleared up\n"
+    assert tasks.in_process.delay().result(wait=20)
+
+
+def test_a_process_that_will_not_end_is_killed(executor):
+    executor("-t", "1", "--workers", "1")
+    started = time.monotonic()
+    with pytest.raises(CallTimeout, match="in spend"):
+        tasks.stubborn_in_process.delay(60).result(wait=40)
+    assert time.monotonic() - started < 30
+    assert tasks.in_process.delay().result(wait=20)
+
+
+def test_a_transaction_ends_with_its_time_though_the_server_keeps_it(executor):
+    executor("-t", "1")
+    started = time.monotonic()
+    with pytest.raises(CallTimeout):
+        tasks.late_in_transaction.delay(60).result(wait=30)
+    assert time.monotonic() - started < 20
+    assert not PlainQueue.objects.exists()
+
+
+def test_a_timeout_is_an_error_like_any_other_and_has_its_attempts(executor, tmp_path):
+    executor("-t", "1")
+    assert tasks.late_twice.delay(str(tmp_path / "runs")).result(wait=30) == 3
+    assert (tmp_path / "runs").read_text() == "run\n" * 3
+
+
+def test_a_call_may_have_another_timeout_than_its_task(executor, tmp_path):
+    executor("-t", "2")
+    longer = tasks.late_in_thread.using(timeout=30).delay(str(tmp_path / "a"), 1)
+    without = tasks.late_in_thread.using(timeout=None).delay(str(tmp_path / "b"), 1)
+    assert longer.result(wait=20) is None
+    assert without.result(wait=20) is None
+
+
+def test_a_call_that_makes_its_worker_too_large_is_ended(executor):
+    executor("-t", "1", "--workers", "1", "--max-memory", "256M")
+    with pytest.raises(MemoryExceeded, match=r"larger than 256 MiB[^\n]*\n.*in eat"):
+        tasks.eat.delay(600).result(wait=40)
+    assert tasks.in_process.delay().result(wait=20)
+
+
+# Not begun in time ----------------------------------------------------------------------------------------
+
+
+def test_what_has_not_begun_in_time_never_runs(by_hand, tmp_path):
+    path = tmp_path / "runs"
+    late = tasks.until_cancelled.using(expires=0.05).delay(str(path))
+    time.sleep(0.1)
+    by_hand.work()
+    with pytest.raises(CallExpired, match="had not begun"):
+        late.result()
+    assert not path.exists()
+    assert CallQueue.objects.get().errors[-1]["type"] == "django_tpq.futures.errors.CallExpired"
+
+
+def test_what_begins_in_time_runs(by_hand):
+    call = tasks.in_thread.using(expires=60).delay()
+    by_hand.work()
+    assert call.result()

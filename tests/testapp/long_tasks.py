@@ -1,0 +1,236 @@
+"""Tasks that take their time, in each of the places where tasks run."""
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from django_tpq.futures import CallCancelled, current_call, task
+from tests.testapp.models import PlainQueue
+
+QUICK = 0.01
+"""Seconds until the next attempt."""
+
+
+def spend(seconds: float) -> None:
+    """Time that Python itself spends."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sum(range(100))
+
+
+def hold(seconds: float) -> None:
+    """Time that nothing can interrupt."""
+    time.sleep(seconds)
+
+
+def write(path: str, text: str) -> None:
+    with open(path, "a") as file:
+        file.write(f"{text}\n")
+
+
+def place() -> tuple[int, str]:
+    return os.getpid(), threading.current_thread().name
+
+
+# Where they run -------------------------------------------------------------------------------------------
+
+
+@task
+def in_thread() -> tuple[int, str]:
+    return place()
+
+
+@task(executor="process")
+def in_process() -> tuple[int, str]:
+    return place()
+
+
+@task
+async def in_loop() -> tuple[int, str]:
+    return place()
+
+
+@task(executor="thread")
+async def coroutine_in_thread() -> tuple[int, str]:
+    return place()
+
+
+@task
+async def meet(path: str, number: int) -> int:
+    """End when so many are there."""
+    write(path, "there")
+
+    def there() -> int:
+        return len(Path(path).read_text().splitlines())
+
+    while there() < number:  # noqa: ASYNC110 - others write it, too
+        await asyncio.sleep(0.05)
+    return number
+
+
+@task(executor="process")
+def echo_in_process(*args: Any, **kwargs: Any) -> Any:
+    return args, kwargs
+
+
+@task(executor="process")
+def fail_in_process() -> None:
+    raise ValueError("in a process")
+
+
+@task(executor="process", max_deliveries=2)
+def end_the_process(path: str) -> None:
+    write(path, "run")
+    os._exit(3)
+
+
+@task(executor="process")
+def spend_in_process(seconds: float) -> int:
+    spend(seconds)
+    return os.getpid()
+
+
+# Limits ---------------------------------------------------------------------------------------------------
+
+
+@task(timeout=0.5)
+def late_in_thread(path: str, seconds: float) -> None:
+    try:
+        spend(seconds)
+    finally:
+        write(path, "cleared up")
+
+
+@task(timeout=0.5)
+def held_in_thread(seconds: float) -> None:
+    hold(seconds)
+
+
+@task(timeout=0.5)
+async def late_in_loop(path: str, seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        write(path, "cleared up")
+
+
+@task(timeout=0.5, executor="process")
+def late_in_process(path: str, seconds: float) -> None:
+    try:
+        hold(seconds)
+    finally:
+        write(path, "cleared up")
+
+
+@task(timeout=0.5, executor="process")
+def stubborn_in_process(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(BaseException):
+            spend(seconds)
+
+
+@task(timeout=0.5, atomic=True)
+def late_in_transaction(seconds: float) -> None:
+    PlainQueue.objects.enqueue("never")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [seconds])
+
+
+@task(timeout=0.3, max_attempts=3, backoff=QUICK)
+def late_twice(path: str) -> int:
+    write(path, "run")
+    attempt = current_call().attempt  # type: ignore[union-attr]
+    spend(10 if attempt < 3 else 0)
+    return attempt
+
+
+@task(executor="process")
+def eat(mebibytes: int) -> None:
+    eaten = []
+    for _ in range(mebibytes):
+        eaten.append(bytearray(os.urandom(1024)) * 1024)
+        time.sleep(0.001)
+    time.sleep(20)
+
+
+# Cancelled ------------------------------------------------------------------------------------------------
+
+
+@task
+def until_cancelled(path: str) -> str:
+    write(path, "begun")
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if current_call().is_cancelled:  # type: ignore[union-attr]
+            raise CallCancelled("as you wish")
+        time.sleep(0.01)
+    return "not cancelled"
+
+
+@task
+async def wait_in_loop(path: str) -> None:
+    write(path, "begun")
+    try:
+        await asyncio.sleep(30)
+    finally:
+        write(path, "cleared up")
+
+
+@task(executor="process")
+def wait_in_process(path: str) -> None:
+    write(path, "begun")
+    try:
+        time.sleep(30)
+    finally:
+        write(path, "cleared up")
+
+
+# Progress -------------------------------------------------------------------------------------------------
+
+
+@task
+def count(number: int, seconds: float) -> None:
+    for done in range(number):
+        current_call().progress(done + 1, number, f"number {done + 1}")  # type: ignore[union-attr]
+        time.sleep(seconds / number)
+
+
+@task(executor="process", atomic=True)
+def count_in_process(number: int, seconds: float) -> None:
+    for done in range(number):
+        current_call().progress(done + 1, number)  # type: ignore[union-attr]
+        time.sleep(seconds / number)
+
+
+# Atomic ---------------------------------------------------------------------------------------------------
+
+
+@task(atomic=True)
+def enqueue_once(body: Any) -> Any:
+    return PlainQueue.objects.enqueue(body) and body
+
+
+@task(atomic=True, max_attempts=2, backoff=QUICK)
+def enqueue_and_stumble(body: Any) -> int:
+    PlainQueue.objects.enqueue(body)
+    if current_call().attempt == 1:  # type: ignore[union-attr]
+        raise ValueError("the first time")
+    return 2
+
+
+@task(atomic=True, executor="process")
+def enqueue_in_process(body: Any) -> int:
+    PlainQueue.objects.enqueue(body)
+    return os.getpid()
+
+
+@task
+def hold_thread(seconds: float) -> None:
+    hold(seconds)
