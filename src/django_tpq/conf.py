@@ -5,7 +5,10 @@ from typing import Any, cast
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
-__all__ = ["Settings", "settings"]
+__all__ = ["RAISE", "Settings", "settings"]
+
+RAISE = "raise"
+"""The value of TPQ_INLINE with which `delay()` raises what its call has raised."""
 
 
 class Settings:
@@ -37,6 +40,10 @@ class Settings:
     None: nowhere, everything polls."""
     MAKEMIGRATIONS: bool = False
     """Whether plain `makemigrations`, and the reminder of `migrate`, see to queues as `queuemigrations` does."""
+
+    INLINE: bool | str = False
+    """Whether `delay()` runs the call at once, where it is made: `True`, or `"raise"` to raise there what it raises.
+    For a shell and for tests without an executor."""
 
     @classmethod
     def _names(cls) -> set[str]:

@@ -175,3 +175,54 @@ def refresh(account: int, source: str = "") -> str:
 @task
 def moment() -> float:
     return time.time()
+
+
+@task
+def tag(name: str, times: int = 1) -> int:
+    """Write rows into the database, the last one a second time if asked to."""
+    from django.contrib.auth.models import Group
+
+    for _ in range(times):
+        group = Group.objects.create(name=name)
+    return group.pk
+
+
+@task
+def tag_and_fail(name: str) -> None:
+    """Write a row into the database, then fail."""
+    from django.contrib.auth.models import Group
+
+    Group.objects.create(name=name)
+    raise Trouble(name)
+
+
+@task
+def after_commit(name: str) -> None:
+    """Put something off until the commit, inside a transaction of its own that may be durable."""
+    from django.db import transaction
+
+    with transaction.atomic(durable=True):
+        transaction.on_commit(lambda: tag.delay(name))
+
+
+@task
+def again_and_again() -> None:
+    again_and_again.delay()
+
+
+@task
+def close_connection() -> None:
+    from django.db import connection
+
+    connection.close()
+
+
+@task
+def look() -> None:
+    """Call what a test has put there."""
+    look.probe()  # type: ignore[attr-defined]
+
+
+@task
+def interrupt() -> None:
+    raise KeyboardInterrupt

@@ -26,6 +26,7 @@ from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.dispatch import insert, insert_many
+from django_tpq.futures.inlining import at_once
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
@@ -80,6 +81,8 @@ class PostgreSQLBackend(BaseTaskBackend):
         call, (enqueued_at,) = insert(adapted(task), *arguments, returning=("enqueued_at",))
         result = records.outline(task, str(call), *arguments, enqueued_at=records.moment(enqueued_at))
         task_enqueued.send(type(self), task_result=result)
+        if settings.INLINE:
+            at_once([call])
         return result
 
     def enqueue_all(self, calls: Iterable[tuple[Any, Sequence[Any], Mapping[str, Any]]]) -> list[Any]:
@@ -102,6 +105,8 @@ class PostgreSQLBackend(BaseTaskBackend):
                 results |= zip(places, _enqueued(ours, [given[place] for place in places]), strict=True)
         for place in range(len(given)):
             task_enqueued.send(type(self), task_result=results[place])
+        if settings.INLINE:
+            at_once([CallId.parse(results[place].id) for place in range(len(given))])
         return [results[place] for place in range(len(given))]
 
     async def aenqueue_all(self, calls: Iterable[tuple[Any, Sequence[Any], Mapping[str, Any]]]) -> list[Any]:

@@ -11,5 +11,5 @@ class FuturesConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        """Register the checks."""
-        from django_tpq.futures import checks  # noqa: F401, PLC0415 - checks need the models
+        """Register the checks, and what runs calls at once where TPQ_INLINE says so."""
+        from django_tpq.futures import checks, inline  # noqa: F401, PLC0415 - checks need the models

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tpq import session
 
-__all__ = ["Unborn", "let_go", "unborn"]
+__all__ = ["Unborn", "let_go", "ran_inside", "unborn"]
 
 
 class Unborn:
@@ -16,6 +16,8 @@ class Unborn:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self.is_committed = False
+        self.is_run_inside = False
+        """Whether calls were run in this very transaction, so that they may have ended although it is open."""
         self._watch()
 
     def _watch(self) -> None:
@@ -52,6 +54,13 @@ def unborn(connection: BaseDatabaseWrapper) -> Unborn | None:
     if connection.in_atomic_block:
         return Unborn(connection)
     return None if connection.get_autocommit() else _ByHand(connection)
+
+
+def ran_inside(connection: BaseDatabaseWrapper) -> None:
+    """Calls were run in the transaction that is open here: those that it has made may have ended."""
+    for _, hook, *_ in connection.run_on_commit:
+        if isinstance(maker := getattr(hook, "__self__", None), Unborn):
+            maker.is_run_inside = True
 
 
 def let_go(alias: str) -> None:

@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tpq.conf import settings
+from django_tpq.conf import RAISE, settings
 from django_tpq.futures import queues
 from django_tpq.futures.codecs import RESTRICTED, usual
 from django_tpq.futures.options import LONGEST, TaskOptions
@@ -27,6 +27,18 @@ def check_results(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[C
     except ImproperlyConfigured as error:
         return [Error(str(error), id="tpq_futures.E001")]
     return []
+
+
+@register(deploy=True)
+def check_inline(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
+    """Calls that run at once are for shells and tests."""
+    if not settings.INLINE:
+        return []
+    hint = (
+        "Remove the setting, or set it to False: executors run calls then. It is for a shell and for tests."
+    )
+    text = "TPQ_INLINE is on: whoever makes a call runs it, too, and waits for its end."
+    return [Warning(text, hint=hint, id="tpq_futures.W005")]
 
 
 @register()
@@ -98,6 +110,9 @@ def _of_values() -> Iterator[CheckMessage]:
         yield Error(
             f"TPQ_MAX_PAYLOAD must be bytes, from {SMALLEST_LIMIT}, not {limit!r}", id="tpq_futures.E005"
         )
+    inline: Any = settings.INLINE
+    if inline not in (True, False, RAISE):
+        yield Error(f"TPQ_INLINE must be True, False or {RAISE!r}, not {inline!r}", id="tpq_futures.E008")
     ttl: Any = settings.RESULT_TTL
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl <= LONGEST:
         yield Error(

@@ -123,10 +123,9 @@ def _watched(futures: Iterable[Future[Any]], tell: Tell) -> Iterator[None]:
     callbacks: dict[Future[Any], Callable[[Arrival], None]] = {}
     try:
         for future in futures:
-            if future._arrival is not None:
+            if future._arrival or future._await_birth(float("inf")):
                 tell(future)
                 continue
-            future._await_birth(float("inf"))
             callbacks[future] = functools.partial(_arrived, future, tell)
             arrivals(future._alias).watch(future._call, callbacks[future], future._made_at)
         yield

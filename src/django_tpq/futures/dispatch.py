@@ -17,6 +17,7 @@ from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.carried import carried, expiry
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
+from django_tpq.futures.inlining import at_once
 from django_tpq.futures.once import insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
@@ -39,7 +40,10 @@ def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     made_at = time.monotonic()
     call, _ = insert(task, args, kwargs)
     wrapper = connections[queues.manager(call.queue).db_for_queue]
-    return _announced(task, Future(call, unborn_of(wrapper), task.name, made_at))
+    future = _announced(task, Future(call, unborn_of(wrapper), task.name, made_at))
+    if settings.INLINE:
+        at_once([call])
+    return future
 
 
 def insert(
@@ -69,6 +73,8 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     if task_enqueued.receivers:
         for future in futures:
             _announced(task, future)
+    if settings.INLINE:
+        at_once([future._call for future in futures])
     return futures
 
 

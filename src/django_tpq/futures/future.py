@@ -111,8 +111,10 @@ class Future(Generic[R]):
             except Exception:
                 logger.exception("the callback of %s failed", self)
 
-        self._await_birth(float("inf"))
-        arrivals(self._alias).watch(self._call, arrive, self._made_at)
+        if arrival := self._await_birth(float("inf")):
+            arrive(arrival)
+        else:
+            arrivals(self._alias).watch(self._call, arrive, self._made_at)
 
     async def acancel(self) -> bool:
         """As `cancel`."""
@@ -179,7 +181,7 @@ class Future(Generic[R]):
         if unborn is None or unborn.is_committed:
             return True
         if unborn.is_pending:
-            return False
+            return unborn.is_run_inside and self._look() is not None
         # Rolled back, or committed a moment ago, by a transaction whose other hooks still run or have failed.
         if not unborn.is_committed and not is_known(self._call, connections[self._alias].cursor):
             raise CallRolledBack(
@@ -199,7 +201,7 @@ class Future(Generic[R]):
         if self._unborn is not None and self._unborn.is_here:
             raise NotCommitted(
                 f"call {self.id} was made in a transaction that is still open here: ask after the commit, for "
-                "instance in transaction.on_commit()"
+                "instance in transaction.on_commit(), or in a test after run_pending()"
             )
         return False
 
@@ -217,7 +219,8 @@ class Future(Generic[R]):
         if arrival is not None:
             return arrival
         deadline = time.monotonic() + wait if wait else float("inf")
-        self._await_birth(deadline)
+        if arrival := self._await_birth(deadline):
+            return arrival
         done, found = threading.Event(), []
 
         def arrive(arrival: Arrival) -> None:
@@ -236,27 +239,30 @@ class Future(Generic[R]):
         self._keep(found[0])
         return found[0]
 
-    def _await_birth(self, deadline: float) -> None:
-        """Wait for another thread's transaction to commit."""
+    def _await_birth(self, deadline: float) -> Arrival | None:
+        """Wait for another thread's transaction to commit; what is known of the call by then."""
         while not self._is_born_elsewhere():
             if time.monotonic() > deadline:
                 raise self._timeout()
             time.sleep(0.01)
+        return self._arrival
 
-    async def _aawait_birth(self, deadline: float) -> None:
+    async def _aawait_birth(self, deadline: float) -> Arrival | None:
         """As `_await_birth`."""
         while not await sync_to_async(self._is_born_elsewhere)():
             if time.monotonic() > deadline:
                 raise self._timeout()
             await asyncio.sleep(0.01)
+        return self._arrival
 
     async def _aarrived(self, wait: float) -> Arrival:
         # Who waits for ever leaves the first look to the arrivals' thread, which looks once for all who are new.
         if arrival := self._arrival or (await sync_to_async(self._ready)(wait) if wait else None):
             return arrival
         deadline = time.monotonic() + wait if wait else float("inf")
-        if self._unborn is not None and not self._unborn.is_committed:
-            await self._aawait_birth(deadline)
+        is_unborn = self._unborn is not None and not self._unborn.is_committed
+        if is_unborn and (arrival := await self._aawait_birth(deadline)):
+            return arrival
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[Arrival] = loop.create_future()
         watched = arrivals(self._alias)

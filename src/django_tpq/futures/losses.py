@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -21,8 +21,16 @@ __all__ = ["deliver_losses"]
 logger = logging.getLogger("django_tpq.executor")
 
 
-def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Claimed]]) -> None:
-    """Report what was taken back; for the dead letters among it, store the loss as the result."""
+def deliver_losses(
+    connection: psycopg.Connection[Any],
+    moved: Sequence[Moved[Claimed]],
+    tidy: Callable[[], None] = close_old_connections,
+) -> None:
+    """Report what was taken back; for the dead letters among it, store the loss as the result.
+
+    Args:
+        tidy: called before the store is: a cache in a database may have been restarted, and have an old connection.
+    """
     dead = [each.row for each in moved if each.state == "dead"]
     logger.warning("%s calls of lost processes were taken back, %s of them given up", len(moved), len(dead))
     if not dead:
@@ -36,7 +44,7 @@ def deliver_losses(connection: psycopg.Connection[Any], moved: Sequence[Moved[Cl
     tally.flush(connection)
     results = [Result(call.token, lost_record(call), time_to_live(call)) for call in dead]
     try:
-        close_old_connections()  # of a cache in a database, which may have been restarted
+        tidy()
         store().put(results, connection.cursor)
     except Exception as error:  # noqa: BLE001 - any cache may fail in its own way; futures read the dead row then
         logger.warning("a loss could not be stored as a result: %s", error)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypedDict
 
 from django_tpq.futures.codecs import codec
+from django_tpq.futures.moments import on_the_servers_clock
 from django_tpq.futures.uniqueness import check
 from tpq.backoff import Backoff, Exponential
 
@@ -151,7 +152,7 @@ class TaskOptions:
     def due(self) -> timedelta | datetime | None:
         """From when on a call may run: after so long, from a moment on, or (None) at once."""
         if self.run_after is not None:
-            return self.run_after
+            return on_the_servers_clock(self.run_after)
         delay = self.delay
         duration = timedelta(seconds=delay) if isinstance(delay, (int, float)) else delay
         return duration if duration and duration > timedelta(0) else None

@@ -17,6 +17,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
+from django_tpq.futures.colours import formatter
 from django_tpq.futures.commandline import files, positive, seconds, size
 from django_tpq.futures.foreman import Terms
 from django_tpq.futures.launch import take_over_databases
@@ -24,6 +25,7 @@ from django_tpq.futures.models import Task
 from django_tpq.futures.overview import report
 from django_tpq.futures.places import Places
 from django_tpq.futures.process import Plan
+from django_tpq.futures.reloading import Reloading, end_with
 from django_tpq.futures.supervisor import LAST_RESORT, Supervisor
 from django_tpq.futures.worker import run_worker
 from django_tpq.main.connections import connect
@@ -31,7 +33,6 @@ from tpq.errors import QueueError
 
 CLEAR = (ImproperlyConfigured, ConnectionDoesNotExist, QueueError, psycopg.Error, DatabaseError, OSError)
 """Errors whose text says it all."""
-FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
 
 
 class Command(BaseCommand):
@@ -61,7 +62,9 @@ class Command(BaseCommand):
             "--database", metavar="ALIAS", help="the database whose queues to serve (default: the calls' own)"
         )
         add("--once", "--drain", dest="drain", action="store_true",
-            help="run what is due, then end")  # fmt: skip
+            help="run what is due now, and what that enqueues, in the foreground; then end")  # fmt: skip
+        add("--autoreload", action="store_true",
+            help="run in foreground, and start anew when the code has changed (for development)")  # fmt: skip
         add("--max-tasks", type=positive, metavar="N",
             help="replace a process, or a worker process, after so many calls")  # fmt: skip
         add("--max-memory", type=size, metavar="SIZE",
@@ -82,6 +85,7 @@ class Command(BaseCommand):
         add("--child", type=files, help=argparse.SUPPRESS)
         add("--worker", type=files, help=argparse.SUPPRESS)
         add("--ready-file", type=int, help=argparse.SUPPRESS)
+        add("--parent", type=int, help=argparse.SUPPRESS)
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Put Django's checks off until the preflight, whose errors are one line, and then only for a start."""
@@ -98,11 +102,11 @@ class Command(BaseCommand):
     def _handle(self, options: dict[str, Any]) -> None:
         if options["stop"]:
             return self._stop(options)
-        if options["child"] or options["worker"] or options["ready_file"]:
+        if options["child"] or options["worker"] or options["ready_file"] or options["parent"]:
             take_over_databases()
         alias = options["database"] or router.db_for_read(Task)
         names = _queues(alias, options["queue"])
-        _log(options["verbosity"])
+        _log(options)
         if options["worker"]:
             sys.exit(run_worker(options["worker"], alias))
         if options["child"]:
@@ -112,6 +116,8 @@ class Command(BaseCommand):
         _preflight(alias, names)
         if self._checks:
             self.check()
+        if options["autoreload"]:
+            sys.exit(_reloading(options))
         if options["foreground"] or options["drain"]:
             if code := self._supervise(alias, names, options):
                 sys.exit(code)
@@ -128,8 +134,10 @@ class Command(BaseCommand):
             drain=options["drain"],
             max_tasks=options["max_tasks"],
             max_memory=options["max_memory"],
-            options=[f"--verbosity={options['verbosity']}"],
+            options=[f"--verbosity={options['verbosity']}", *_colours(options)],
         )
+        if options["parent"]:
+            end_with(options["parent"])
         if options["drain"] or (
             options["foreground"] and not options["pidfile"] and not options["ready_file"]
         ):
@@ -152,7 +160,7 @@ class Command(BaseCommand):
             raise CommandError(f"an executor runs already (pid {pid}, {pid_file})")
         log = options["logfile"] or _in_project("executor.log")
         try:
-            pid = background.start(_arguments(options, pid_file), log)
+            pid = background.start([*_arguments(options), f"--pidfile={pid_file}"], log)
         except background.StartFailed as error:
             raise CommandError(f"the executor did not start: {error} (see {log})") from None
         self.stdout.write(f"executor started, pid {pid}, log {log}; `executor --stop` ends it")
@@ -229,11 +237,25 @@ def _preflight(alias: str, names: Sequence[str]) -> None:
         ) from None
 
 
-def _arguments(options: dict[str, Any], pid_file: Path) -> list[str]:
+def _reloading(options: dict[str, Any]) -> int:
+    if options["drain"]:
+        raise CommandError(
+            "--autoreload goes on until it is stopped, --once ends by itself: give one of them"
+        )
+    arguments = [*_arguments(options), *_colours(options)]
+    if options["pidfile"]:
+        arguments.append(f"--pidfile={options['pidfile']}")
+    return Reloading(arguments, options["grace"]).run()
+
+
+def _colours(options: dict[str, Any]) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name in ("no_color", "force_color") if options[name]]
+
+
+def _arguments(options: dict[str, Any]) -> list[str]:
     names = (*Places._fields, "processes", "grace", "max_tasks", "max_memory", "database", "verbosity")
     arguments = [f"--{name.replace('_', '-')}={options[name]}" for name in names if options[name] is not None]
-    arguments += [f"--queue={name}" for name in options["queue"] or ()]
-    return [*arguments, f"--pidfile={pid_file}"]
+    return arguments + [f"--queue={name}" for name in options["queue"] or ()]
 
 
 def _pid_file(options: dict[str, Any]) -> Path:
@@ -244,12 +266,13 @@ def _in_project(name: str) -> Path:
     return Path(getattr(project, "BASE_DIR", None) or Path.cwd()) / name
 
 
-def _log(verbosity: int) -> None:
+def _log(options: dict[str, Any]) -> None:
     """Show our own lines, unless the project's LOGGING takes care of them."""
     for name in ("django_tpq", "tpq"):
         logger = logging.getLogger(name)
         if not logger.hasHandlers():
             handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter(FORMAT))
+            colours = {name: options[name] for name in ("no_color", "force_color")}
+            handler.setFormatter(formatter(handler.stream, **colours))
             logger.addHandler(handler)
-            logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(verbosity, 2)])
+            logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(options["verbosity"], 2)])
