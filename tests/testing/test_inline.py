@@ -47,7 +47,7 @@ class TestInsideATestCase(TestCase):
 
     def test_attempts_at_once_run_and_those_for_later_wait(self):
         assert tasks.stumble.delay(2).result() == 3
-        later, snoozed = tasks.stumble.using(backoff=60).delay(1), tasks.snooze.delay("/nowhere")
+        later, snoozed = tasks.stumble.using(backoff=60).delay(1), tasks.snooze.delay("/no/such/file")
         delayed = tasks.add.using(delay=60).delay(1, 2)
         assert [future.is_done() for future in (later, snoozed, delayed)] == [False] * 3
         assert CallQueue.objects.filter(state="waiting").count() == 2

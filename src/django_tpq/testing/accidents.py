@@ -42,7 +42,7 @@ def simulate_crash(task: Any, times: int = 1) -> contextlib.AbstractContextManag
     Raises:
         AssertionError: at the end of the block: there were not so many runs.
     """
-    return _accidents(task, times, lambda call, run: None, "lose")
+    return _accidents(task, times, lambda call, run: None, "be lost")
 
 
 def simulate_timeout(task: Any, times: int = 1) -> contextlib.AbstractContextManager[None]:

@@ -145,9 +145,16 @@ def _near(name: str, wanted: Any, read: Callable[[Enqueued], Any]) -> _Wish:
     def misses(call: Enqueued) -> str | None:
         there = read(call)
         fits = there is not None and abs(there - wanted) <= TOLERANCE
-        return None if fits else f"{name} is {there}, not {wanted}"
+        return None if fits else f"{name} is {_shown(there)}, not {_shown(wanted)}"
 
-    return _Wish(f"{name}={wanted}", misses)
+    return _Wish(f"{name}={_shown(wanted)}", misses)
+
+
+def _shown(value: timedelta | datetime | None) -> str:
+    """To the second."""
+    if isinstance(value, timedelta):
+        return str(timedelta(seconds=round(value.total_seconds())))
+    return "at once" if value is None else value.isoformat(timespec="seconds")
 
 
 def _delay(call: Enqueued) -> timedelta:
