@@ -20,7 +20,7 @@ def test_its_help_names_every_option(transactional_db):
         env=environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     options = "--foreground -f --threads -t --processes --queue --database --once --drain --max-tasks --grace"
-    for option in f"{options} --pidfile --logfile --stop --status".split():
+    for option in f"{options} --autoreload --pidfile --logfile --stop --status".split():
         assert f"{option} " in done.stdout or f"{option}," in done.stdout or f"{option}\n" in done.stdout
     assert "--child" not in done.stdout
 
@@ -30,6 +30,12 @@ def test_a_drain_runs_what_is_due_and_ends(executor):
     assert executor("-t", "2", "--drain").process.wait(60) == 0
     assert future.result() == 0
     assert not later.is_done()
+
+
+def test_a_drain_runs_what_its_calls_enqueue_too(executor):
+    future = others.start_another.delay()
+    assert executor("--once").process.wait(60) == 0
+    assert future.result().result() == 3
 
 
 def test_a_drain_goes_on_when_a_process_dies_in_it(executor, tmp_path):
