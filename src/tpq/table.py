@@ -86,9 +86,11 @@ class QueueTable(Entrance, Generic[Row]):
         """Those among these lanes in which something is ready."""
         return [row[0] for row in self._rows(compose("lanes", self.name), {"lanes": list(lanes)})]
 
-    def lease(self, lease: timedelta, count: int = 1, filters: Filters = NO_FILTERS) -> list[Row]:
-        """Claim up to `count` messages on a lease of their own, in their order."""
-        return self._claimed("lease", {"lease": lease, "count": count}, filters)
+    def lease(
+        self, lease: timedelta, count: int = 1, filters: Filters = NO_FILTERS, lane: int = 0
+    ) -> list[Row]:
+        """Claim up to `count` messages of a lane on a lease of their own, in their order."""
+        return self._claimed("lease", {"lease": lease, "count": count, "lane": lane}, filters)
 
     def promote(
         self, count: int = 500, filters: Filters = NO_FILTERS, window: timedelta | None = None

@@ -30,7 +30,7 @@ STATEMENTS = {
         "claim_no": 0,
     },
     "claim_suspect": {"count": 1, "consumer": 1},
-    "lease": {"count": 3, "lease": "1 minute"},
+    "lease": {"count": 3, "lease": "1 minute", "lane": 0},
     "promote": {"count": 500, "window": None},
     "suspects": {},
     "next_due": {"window": None},

@@ -10,7 +10,6 @@ TaskError
 ├── MemoryExceeded
 ├── TaskFailed
 │   └── ExecutorLost
-├── CallTimeout          (also a TimeoutError)
 ├── ResultTimeout        (also a TimeoutError)
 ├── ResultExpired
 ├── NotCommitted
@@ -73,10 +72,6 @@ class TaskFailed(TaskError):
 
 class ExecutorLost(TaskFailed):
     """The executor died under the call each time it was delivered; it is kept as a dead letter."""
-
-
-class CallTimeout(TaskError, TimeoutError):
-    """The call took longer than its task's `timeout`."""
 
 
 class ResultTimeout(TaskError, TimeoutError):

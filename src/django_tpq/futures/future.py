@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_tpq.futures import queues
-from django_tpq.futures.answers import Raised, value_of
+from django_tpq.futures.answers import answer, exception_of
 from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.births import Unborn, let_go
 from django_tpq.futures.calls import CallId
@@ -80,11 +80,11 @@ class Future(Generic[R]):
             TaskFailed: what it raised can not be raised here; the text has it all.
             ExecutorLost: the executor died under it, each time.
         """
-        return self._answer(self._arrived(wait))
+        return answer(self._call, self._arrived(wait))  # type: ignore[no-any-return]
 
     def exception(self, wait: float = -1) -> BaseException | None:
         """What `result()` would raise for the task; None when it returned. Waits and raises as `result`."""
-        return self._exception_of(self._arrived(wait))
+        return exception_of(self._call, self._arrived(wait))
 
     def cancel(self) -> bool:
         """Ask for the call not to run, in the transaction that is open here, if any.
@@ -130,11 +130,11 @@ class Future(Generic[R]):
 
     async def aresult(self, wait: float = -1) -> R:
         """As `result`; waiting blocks no thread."""
-        return self._answer(await self._aarrived(wait))
+        return answer(self._call, await self._aarrived(wait))  # type: ignore[no-any-return]
 
     async def aexception(self, wait: float = -1) -> BaseException | None:
         """As `exception`; waiting blocks no thread."""
-        return self._exception_of(await self._aarrived(wait))
+        return exception_of(self._call, await self._aarrived(wait))
 
     def __await__(self) -> Generator[Any, None, R]:
         return self.aresult(wait=0).__await__()
@@ -288,16 +288,6 @@ class Future(Generic[R]):
 
     def _timeout(self) -> ResultTimeout:
         return ResultTimeout(f"call {self.id} has not ended yet")
-
-    def _answer(self, arrival: Arrival) -> R:
-        value = value_of(self._call, arrival)
-        if isinstance(value, Raised):
-            raise value.exception
-        return value  # type: ignore[no-any-return]
-
-    def _exception_of(self, arrival: Arrival) -> BaseException | None:
-        value = value_of(self._call, arrival)
-        return value.exception if isinstance(value, Raised) else None
 
 
 def _left(deadline: float, at_most: float) -> float:

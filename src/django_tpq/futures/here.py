@@ -24,6 +24,7 @@ from django_tpq.futures.delivery import Delivery, Ended
 from django_tpq.futures.endings import lost_record
 from django_tpq.futures.failures import of_failure
 from django_tpq.futures.losses import deliver_losses
+from django_tpq.futures.options import LANES
 from django_tpq.futures.outcomes import Failure, Outcome, Refused
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.results import store
@@ -100,12 +101,16 @@ class Here:
         table = self.table(queue)
         while len(table.promote(PROMOTED)) == PROMOTED:
             pass
-        claimed = table.claim_suspect(self._consumer) or table.claim(self._consumer, 1)
+        claimed = table.claim_suspect(self._consumer)
+        for lane in LANES.values():
+            claimed = claimed or table.claim(self._consumer, 1, lane=lane)
         return claimed[0] if claimed else None
 
     def take(self, call: CallId) -> Claimed | None:
         """Claim this call, on a lease: no heart beats here. None: it is not to be run now, or somebody has it."""
-        leased = self.table(call.queue).lease(LEASE, 1, {"id": call.number})
+        table, leased = self.table(call.queue), list[Claimed]()
+        for lane in LANES.values():
+            leased = leased or table.lease(LEASE, 1, {"id": call.number}, lane)
         return leased[0] if leased else None
 
     def run(self, call: Claimed) -> Outcome | Lost:

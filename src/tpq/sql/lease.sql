@@ -4,7 +4,7 @@ SET state = 'claimed', claim_no = claim_no + 1, claimed_by = 0,
     due_at = clock_timestamp() + %(lease)s::interval, claimed_at = statement_timestamp()
 WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM {table}
-    WHERE lane = 0 AND state = 'ready'{filters}
+    WHERE lane = %(lane)s AND state = 'ready'{filters}
     ORDER BY priority DESC, seq LIMIT %(count)s FOR UPDATE SKIP LOCKED
 ))
 RETURNING priority, seq, {returning}
