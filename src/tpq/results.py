@@ -52,6 +52,11 @@ class ResultTable:
             cursor.execute(compose("results/get", self.name), {"tokens": list(tokens)})
             return {token: bytes(record) for token, record in cursor.fetchall()}
 
+    def forget(self, tokens: Sequence[str]) -> None:
+        """Delete the results of some calls."""
+        with self._cursor() as cursor:
+            cursor.execute(compose("results/forget", self.name), {"tokens": list(tokens)})
+
     def purge(self, count: int = 1000) -> int:
         """Delete expired results; how many."""
         with self._cursor() as cursor:

@@ -195,9 +195,14 @@ class QueueTable(Entrance, Generic[Row]):
         """Which of these messages that run are marked as cancelled."""
         return {row[0] for row in self._rows(compose("cancelled", self.name), {"ids": list(ids)})}
 
-    def requeue(self, ids: Sequence[int]) -> set[int]:
-        """Revive dead letters; the ids of those that moved."""
-        return {row[0] for row in self._rows(compose("requeue", self.name), {"ids": list(ids)})}
+    def requeue(self, ids: Sequence[int], delay: timedelta | None = None) -> set[int]:
+        """Revive dead letters, at once or after a delay; the ids of those that moved."""
+        values = {"ids": list(ids), "delay": delay}
+        return {row[0] for row in self._rows(compose("requeue", self.name), values)}
+
+    def discard(self, ids: Sequence[int]) -> set[int]:
+        """Delete dead letters; the ids of those that were some."""
+        return {row[0] for row in self._rows(compose("discard", self.name), {"ids": list(ids)})}
 
     def advance(self, place: int) -> None:
         """Let new messages fall in behind this place in the line."""

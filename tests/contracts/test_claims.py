@@ -57,6 +57,7 @@ CLAIMS = {
 
 NAMED = {
     "requeue": [(KEPT, lambda table: table.requeue(range(201, 201 + ASKED)))],
+    "discard": [(KEPT, lambda table: table.discard(range(201, 201 + ASKED)))],
     "reclaim": [(HELD, lambda table: table.reclaim([9] if hand(table, 9) else []))],
     "ack": [(HELD, lambda table: table.ack(receipts(table)))],
     "retry": [(HELD, lambda table: table.retry(receipts(table), [HOUR] * 3, [None] * 3))],

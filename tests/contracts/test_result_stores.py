@@ -30,6 +30,9 @@ class Place:
     def get(self, *tokens):
         return self.store.get(tokens, connection.cursor)
 
+    def forget(self, *tokens):
+        self.store.forget(tokens, connection.cursor)
+
     def purge(self):
         return self.store.purge(connection.cursor, 1000)
 
@@ -87,6 +90,20 @@ def test_a_result_is_gone_after_its_time_and_the_others_of_its_batch_are_not(pla
         assert place.get(short.token, long.token) == {long.token: EVERY_BYTE}
 
     eventually(only_the_long_one_is_left)
+
+
+def test_what_is_forgotten_is_gone_and_nothing_else(place):
+    first, second, other = result(), result(), result()
+    place.put(first, second, other)
+    place.forget(first.token, second.token, new_token())
+    assert place.get(first.token, second.token, other.token) == {other.token: EVERY_BYTE}
+
+
+def test_nothing_is_forgotten_where_nothing_is_named(place):
+    kept = result()
+    place.put(kept)
+    place.forget()
+    assert place.get(kept.token) == {kept.token: EVERY_BYTE}
 
 
 def test_purging_leaves_what_is_still_good(place):

@@ -33,6 +33,28 @@ def test_a_revived_message_is_ready_and_starts_anew(table, dead, row):
     assert (now["state"], now["attempt"], now["deliveries"], now["due_at"]) == ("ready", 0, 0, None)
 
 
+def test_a_revived_message_may_wait_before_it_is_taken(table, dead, age):
+    number = dead(keep=timedelta(0))
+    assert table.requeue([number], HOUR) == {number}
+    assert (table.count("waiting"), table.count(), table.purge()) == (1, 0, 0)
+    age(table, number, hours=2)
+    assert table.promote() == [(number, "ready")]
+
+
+def test_discard_deletes_dead_letters_and_nothing_else(table, dead, put, row):
+    number, living = dead(), put()
+    assert table.discard([number, living, living + 1000]) == {number}
+    assert (row(table, number), row(table, living)["state"]) == ({}, "ready")
+
+
+def test_a_dead_letter_that_is_being_revived_is_not_discarded(table, dead, connect, table_on, row):
+    number, other = dead(), connect()
+    with other.transaction():
+        assert table_on(other).requeue([number]) == {number}
+        assert table.discard([number]) == set()
+    assert row(table, number)["state"] == "ready"
+
+
 def test_requeue_says_what_moved(table, dead):
     number = dead()
     assert table.requeue([number, number + 1000]) == {number}

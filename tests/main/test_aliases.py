@@ -48,7 +48,12 @@ def test_every_verb_works_in_another_database(queue):
         message.extend()
         message.bury("bad")
     assert queue.requeue([message.pk]) == {message.pk}
-    assert queue.clear() == 1
+    with queue.receive(lease=60) as message:
+        message.bury("worse")
+    queue.enqueue("good")
+    assert queue.dead().requeue() == (1, 0)
+    assert queue.discard([message.pk]) == set()
+    assert queue.clear() == 2
     with pytest.raises(QueueEmpty):
         queue.dequeue()
 

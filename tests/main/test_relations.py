@@ -40,6 +40,8 @@ VERBS = {
     "release": lambda: received(queue, "release"),
     "bury": lambda: received(queue, "bury", "bad"),
     "requeue": lambda: queue.requeue([received(queue, "bury", "bad").pk]),
+    "requeue dead": lambda: (received(queue, "bury", "bad"), queue.dead().requeue()),
+    "discard dead": lambda: (received(queue, "bury", "bad"), queue.dead().discard()),
     "peek": queue.peek,
     "count": queue.count,
     "count state": lambda: queue.count("ready"),

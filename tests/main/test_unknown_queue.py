@@ -24,6 +24,7 @@ VERBS = {
     "count": lambda queue: queue.count(),
     "clear": lambda queue: queue.clear(),
     "requeue": lambda queue: queue.requeue([1]),
+    "discard": lambda queue: queue.discard([1]),
     "aenqueue": lambda queue: async_to_sync(queue.aenqueue)(1),
     "adequeue": lambda queue: async_to_sync(queue.adequeue)(),
     "adequeue waiting": lambda queue: async_to_sync(queue.adequeue)(wait=0),

@@ -194,6 +194,14 @@ class QueueMachine(RuleBasedStateMachine):
         for number in dead:
             self.model.back(number, seq=self.model.last(), deliveries=0, attempt=0)
 
+    @rule(pick=picks)
+    def discard(self, pick):
+        numbers = list(self.model.messages)[pick:][:1]
+        dead = {number for number in numbers if self.model.messages[number]["state"] == "dead"}
+        assert self.table.discard(numbers) == dead
+        for number in dead:
+            del self.model.messages[number]
+
     @rule()
     def clear(self):
         gone = [n for n, m in self.model.messages.items() if m["state"] in ("ready", "waiting")]

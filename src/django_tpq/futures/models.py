@@ -1,9 +1,10 @@
 """The tables of the futures: a queue of calls, results, and the statistics of tasks."""
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from django.db import models
 
+from django_tpq.futures.managers import CallQueueManager
 from django_tpq.main.models import BaseQueue
 
 __all__ = ["BaseCallQueue", "CallQueue", "Finished", "Progress", "Result", "Tally", "Task"]
@@ -18,6 +19,8 @@ class BaseCallQueue(BaseQueue):
     """132 random bits: what the signature and the result are bound to."""
     payload = models.BinaryField()
     """The arguments, signed."""
+
+    objects: ClassVar[CallQueueManager[Self]] = CallQueueManager()
 
     class Meta:
         abstract = True

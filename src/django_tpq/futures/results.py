@@ -42,6 +42,9 @@ class ResultStore(Protocol):
     def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
         """The results that are there, by token. Reading destroys nothing."""
 
+    def forget(self, tokens: Sequence[str], cursor: Cursor) -> None:
+        """Delete the results of calls that run again."""
+
     def purge(self, cursor: Cursor, count: int) -> int:
         """Delete so much of what has expired, if nobody else does; how many."""
 
@@ -83,6 +86,9 @@ class CacheResults:
         keys = {_cache_key(token): token for token in tokens}
         return {keys[key]: record for key, record in caches[self.alias].get_many(list(keys)).items()}
 
+    def forget(self, tokens: Sequence[str], cursor: Cursor) -> None:
+        caches[self.alias].delete_many([_cache_key(token) for token in tokens])
+
     def purge(self, cursor: Cursor, count: int) -> int:
         return 0
 
@@ -97,6 +103,9 @@ class DatabaseResults:
 
     def get(self, tokens: Sequence[str], cursor: Cursor) -> dict[str, bytes]:
         return ResultTable(TABLE, cursor).get(tokens)
+
+    def forget(self, tokens: Sequence[str], cursor: Cursor) -> None:
+        ResultTable(TABLE, cursor).forget(tokens)
 
     def purge(self, cursor: Cursor, count: int) -> int:
         return ResultTable(TABLE, cursor).purge(count)

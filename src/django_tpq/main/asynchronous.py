@@ -29,6 +29,7 @@ class AsyncVerbs(models.Manager[M]):
         peek: Callable[..., list[M]]
         clear: Callable[..., int]
         requeue: Callable[..., set[int]]
+        discard: Callable[..., set[int]]
         table: Callable[[], Any]
 
         @property
@@ -87,9 +88,13 @@ class AsyncVerbs(models.Manager[M]):
         """As `clear`."""
         return await sync_to_async(self.clear)(**columns)
 
-    async def arequeue(self, ids: Sequence[int]) -> set[int]:
+    async def arequeue(self, ids: Sequence[int], delay: Duration | None = None) -> set[int]:
         """As `requeue`."""
-        return await sync_to_async(self.requeue)(ids)
+        return await sync_to_async(self.requeue)(ids, delay)
+
+    async def adiscard(self, ids: Sequence[int]) -> set[int]:
+        """As `discard`."""
+        return await sync_to_async(self.discard)(ids)
 
     async def _await_for(self, wait: float, take: Callable[[], list[T]]) -> list[T]:
         channel = await sync_to_async(lambda: self.table().channel())() if wait >= 0 else ""

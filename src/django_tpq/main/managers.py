@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_tpq.main import rows
 from django_tpq.main.asynchronous import AsyncVerbs
 from django_tpq.main.connections import listener
+from django_tpq.main.deadletters import DeadLetters
 from django_tpq.main.durations import Duration, optional, positive
 from django_tpq.main.errors import QueueEmpty
 from django_tpq.main.late import ring_after_commit
@@ -176,11 +177,21 @@ class QueueManager(AsyncVerbs[M]):
         """Delete the messages nobody has taken yet (ready and waiting); how many."""
         return self.table().clear(self._filters(columns))
 
-    def requeue(self, ids: Sequence[int]) -> set[int]:
-        """Revive dead letters; the ids of those that moved."""
-        moved = self.table().requeue(ids)
+    # Dead letters: by their ids; `DeadLetters` has the same verbs for any number of them -------------------
+
+    def dead(self) -> DeadLetters[M]:
+        """The dead letters, to be filtered, requeued and discarded."""
+        return DeadLetters(self.model, using=self._db).dead()
+
+    def requeue(self, ids: Sequence[int], delay: Duration | None = None) -> set[int]:
+        """Revive dead letters, at once or after a delay (seconds or a timedelta); the ids of those that moved."""
+        moved = self.table().requeue(ids, optional(delay))
         self.table().ring("returned")
         return moved
+
+    def discard(self, ids: Sequence[int]) -> set[int]:
+        """Delete dead letters; the ids of those that were some."""
+        return self.table().discard(ids)
 
     # The engine below -------------------------------------------------------------------------------------
 

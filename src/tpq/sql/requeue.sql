@@ -1,4 +1,5 @@
--- Revive dead letters, by a person's hand: all counts start anew, behind what is there. Returns their ids.
+-- Revive dead letters, by a person's hand: all counts start anew, behind what is there, or after a delay. Returns their
+-- ids.
 -- One whose unique_key a living message holds stays dead; of several with one key the oldest is revived.
 WITH first AS MATERIALIZED (
     SELECT id FROM (
@@ -8,7 +9,8 @@ WITH first AS MATERIALIZED (
     WHERE unique_key IS NULL OR place = 1
 )
 UPDATE {table} AS message
-SET state = 'ready', attempt = 0, deliveries = 0, due_at = NULL,
+SET state = CASE WHEN %(delay)s::interval > interval '0' THEN 'waiting' ELSE 'ready' END, attempt = 0, deliveries = 0,
+    due_at = CASE WHEN %(delay)s::interval > interval '0' THEN clock_timestamp() + %(delay)s::interval END,
     headers = CASE WHEN jsonb_typeof(headers) = 'object' THEN headers - 'cancelled' ELSE headers END,
     seq = nextval((SELECT pg_get_serial_sequence({table_name}, 'seq')::regclass))
 WHERE id = ANY(ARRAY(SELECT id FROM first)) AND state = 'dead'
