@@ -40,6 +40,8 @@ class BackendTask:
         self.task = task
         self.name = self.origin = task.module_path
         self.options = options_of(task)
+        self.aliases: tuple[str, ...] = ()
+        self.function = functools.partial(task.func, None) if task.takes_context else task.func
         self.headers: Mapping[str, Any] = {
             "kind": KIND,
             "keep": True,

@@ -16,8 +16,8 @@ from tpq.backoff import Constant, Exponential
 
 __all__ = ["carried", "expiry", "has_expired", "is_kept", "options_of"]
 
-STAY = ("retry_on", "give_up_on")
-"""Options that are code."""
+STAY = ("retry_on", "give_up_on", "secret")
+"""Options that are code, or belong to the code."""
 
 
 def carried(options: TaskOptions, of_task: TaskOptions) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from asgiref.sync import sync_to_async
 
 from django_tpq.futures.dispatch import dispatch, dispatch_many
 from django_tpq.futures.future import Future
+from django_tpq.futures.masking import require
 from django_tpq.futures.options import Options, TaskOptions
 from django_tpq.futures.registry import find, register
 from django_tpq.futures.verdicts import Snooze
@@ -24,11 +25,14 @@ NAME_LIMIT = 255
 class TaskFunction(Generic[P, R]):
     """A registered task. Calling it calls the function, here and now; `delay` sends the call to a queue."""
 
-    def __init__(self, function: Callable[P, R], name: str, options: TaskOptions) -> None:
+    def __init__(
+        self, function: Callable[P, R], name: str, options: TaskOptions, aliases: tuple[str, ...] = ()
+    ) -> None:
         functools.update_wrapper(cast("Callable[P, R]", self), function)
         self.function = function
         self.name = name
         self.options = options
+        self.aliases: tuple[str, ...] = aliases
         self.origin = f"{function.__module__}.{function.__qualname__}"
         self.headers: Mapping[str, Any] = {}
 
@@ -79,25 +83,36 @@ def task(function: Callable[P, R | Snooze], /) -> TaskFunction[P, R]: ...
 
 @overload
 def task(
-    *, name: str | None = None, **options: Unpack[Options]
+    *, name: str | None = None, aliases: Sequence[str] = (), **options: Unpack[Options]
 ) -> Callable[[Callable[P, R | Snooze]], TaskFunction[P, R]]: ...
 
 
 def task(
-    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Unpack[Options]
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+    **options: Unpack[Options],
 ) -> Any:
-    """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and `name`.
+    """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and two more.
+
+    Args:
+        name: instead of `module.function`.
+        aliases: names that it had before, under which calls may still be queued.
 
     Raises:
         TypeError, ValueError: it is no function of a module, or an option does not fit.
-        DuplicateTask: another function has the name.
+        DuplicateTask: another function has the name, or an alias.
     """
     if function is None:
-        return functools.partial(_registered, name=name, options=options)
-    return _registered(function, name=name, options=options)
+        return functools.partial(_registered, name=name, aliases=aliases, options=options)
+    return _registered(function, name=name, aliases=aliases, options=options)
 
 
-def _registered(function: Callable[P, R], name: str | None, options: Mapping[str, Any]) -> TaskFunction[P, R]:
+def _registered(
+    function: Callable[P, R], name: str | None, aliases: Sequence[str], options: Mapping[str, Any]
+) -> TaskFunction[P, R]:
     qualname = getattr(function, "__qualname__", None)
     if qualname is None or not callable(function) or isinstance(function, type):
         raise TypeError(f"@task needs a function, not {function!r}")
@@ -106,12 +121,28 @@ def _registered(function: Callable[P, R], name: str | None, options: Mapping[str
             f"{function.__module__}.{qualname} can not be a task: executors can only find functions of a module, "
             "not lambdas, methods or functions inside functions"
         )
-    full = name if name is not None else f"{function.__module__}.{qualname}"
-    if not isinstance(full, str) or not full or len(full) > NAME_LIMIT or "\0" in full:
-        raise ValueError(f"a task's name is text of 1 to {NAME_LIMIT} characters, not {full!r}")
-    registered = TaskFunction(function, full, _checked(full, function, TaskOptions(), options))
+    full = _name("a task's name", name if name is not None else f"{function.__module__}.{qualname}")
+    if isinstance(aliases, str):
+        raise TypeError(f"task {full}: aliases must be a list of names, such as [{aliases!r}]")
+    others = tuple(_name(f"task {full}: an alias", alias) for alias in aliases)
+    checked = _checked(full, function, TaskOptions(), options)
+    _require(full, function, checked)
+    registered = TaskFunction(function, full, checked, others)
     register(registered)
     return registered
+
+
+def _name(what: str, name: Any) -> str:
+    if not isinstance(name, str) or not name or len(name) > NAME_LIMIT or "\0" in name:
+        raise ValueError(f"{what} is text of 1 to {NAME_LIMIT} characters, not {name!r}")
+    return name
+
+
+def _require(name: str, function: Callable[..., Any], options: TaskOptions) -> None:
+    try:
+        require(function, options.secret)
+    except ValueError as error:
+        raise ValueError(f"task {name}: {error}") from None
 
 
 def _copied(task: TaskFunction[P, R], options: TaskOptions) -> TaskFunction[P, R]:

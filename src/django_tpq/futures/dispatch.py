@@ -12,12 +12,14 @@ from django.db import connections
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
+from django_tpq.futures.arguments import signature_of
 from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.carried import carried, expiry
 from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
 from django_tpq.futures.inlining import at_once
+from django_tpq.futures.masking import named
 from django_tpq.futures.once import insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
@@ -142,8 +144,8 @@ def _rows(
     for token, args, kwargs in calls:
         try:
             payload = pack(token, (tuple(args), dict(kwargs)))
-        except Exception as error:  # pickling runs the arguments' own code, which may raise anything
-            raise _unwritable(task, how, args, kwargs, error) from error
+        except Exception as error:  # noqa: BLE001 - pickling runs the arguments' own code, which may raise anything
+            raise _unwritable(task, how, args, kwargs, error) from (None if task.options.secret else error)
         if len(payload) > limit:
             raise ValueError(
                 f"task {task.name}: the arguments take {len(payload):,} bytes, more than TPQ_MAX_PAYLOAD ({limit:,}): "
@@ -200,14 +202,16 @@ def _filled(
 def _unwritable(
     task: Registered, how: Codec, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
 ) -> Exception:
-    """Say which argument it was."""
-    named = [(f"argument {place}", value) for place, value in enumerate(args, 1)]
-    for name, value in [*named, *((f"argument {key!r}", value) for key, value in kwargs.items())]:
+    """Say which argument it was; of a secret one, not what its own code says of it."""
+    secret = task.options.secret
+    for place, argument in enumerate(named(signature_of(task), secret, args, kwargs), 1):
         try:
-            how.dumps(value)
+            how.dumps(argument.value)
         except Exception as reason:  # noqa: BLE001 - as above
-            kind = type(value).__name__
+            name, kind = argument.name or place, type(argument.value).__name__
+            why = "(secret: not said why)" if argument.is_secret else reason
             return TypeError(
-                f"task {task.name}: {name} (a {kind}) can not be written as {how.name}: {reason}"
+                f"task {task.name}: argument {name!r} (a {kind}) can not be written as {how.name}: {why}"
             )
-    return TypeError(f"task {task.name}: the arguments can not be written as {how.name}: {error}")
+    why = "(some are secret: not said why)" if secret else error
+    return TypeError(f"task {task.name}: the arguments can not be written as {how.name}: {why}")

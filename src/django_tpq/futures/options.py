@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self, TypedDict
 
+from django_tpq.futures import masking
 from django_tpq.futures.codecs import codec
 from django_tpq.futures.moments import on_the_servers_clock
 from django_tpq.futures.uniqueness import check
@@ -48,6 +49,7 @@ class Options(TypedDict, total=False):
     executor: str | None
     atomic: bool
     result_ttl: timedelta | float | None
+    secret: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,8 @@ class TaskOptions:
     """Whether what it writes to the queue's database and its end are one transaction: exactly once."""
     result_ttl: timedelta | float | None = None
     """How long its result is kept (seconds or a timedelta); 0: not at all; None: as TPQ_RESULT_TTL says."""
+    secret: tuple[str, ...] = ()
+    """The parameters whose arguments are never shown: in the admin, by commands, in errors and logs."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.queue, str) or not QUEUE.fullmatch(self.queue):
@@ -119,6 +123,7 @@ class TaskOptions:
         _errors("retry_on", self.retry_on)
         _errors("give_up_on", self.give_up_on)
         check(self.unique)
+        masking.check(self.secret, self.unique)
         if self.on_duplicate not in DUPLICATES:
             raise ValueError(
                 f"on_duplicate must be one of {', '.join(DUPLICATES)}, not {self.on_duplicate!r}"

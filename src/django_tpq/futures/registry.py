@@ -17,6 +17,8 @@ class Registered(Protocol):
     origin: str
     headers: Mapping[str, Any]
     """What its calls carry beside their options."""
+    aliases: tuple[str, ...]
+    """Names that it had before."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -29,22 +31,28 @@ _finders: dict[str, Callable[[str], Registered]] = {}
 
 
 def register(task: Registered) -> None:
-    """Add a task. The same function again (a reload) takes the place.
+    """Add a task, also under its aliases. The same function again (a reload) takes the place.
 
     Raises:
-        DuplicateTask: another function has the name.
+        DuplicateTask: another function has the name, or an alias.
     """
-    known = _tasks.get(task.name)
-    if known is not None and known.origin != task.origin:
-        raise DuplicateTask(
-            f"the task {task.name!r} is defined twice: by {known.origin} and by {task.origin}"
-        )
-    _tasks[task.name] = task
+    for name in (task.name, *task.aliases):
+        known = _tasks.get(name)
+        if known is not None and known.origin != task.origin:
+            raise DuplicateTask(_twice(name, known, task))
+    _tasks.update(dict.fromkeys((task.name, *task.aliases), task))
     _executors.add(task.options.executor)
 
 
+def _twice(name: str, known: Registered, task: Registered) -> str:
+    if name in task.aliases or name in known.aliases:
+        aliased, other = (task, known) if name in task.aliases else (known, task)
+        return f"{name!r} is an alias of the task {aliased.name!r} ({aliased.origin}), but {other.origin} has it, too"
+    return f"the task {name!r} is defined twice: by {known.origin} and by {task.origin}"
+
+
 def find(name: str) -> Registered:
-    """The task of a name.
+    """The task of a name, or of an alias.
 
     Raises:
         UnknownTask: this process does not know it.
@@ -72,5 +80,5 @@ def uses(executor: str) -> bool:
 
 
 def names() -> Iterator[str]:
-    """The names of all tasks."""
+    """The names of all tasks, with their aliases."""
     return iter(sorted(_tasks))
