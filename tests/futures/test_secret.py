@@ -173,9 +173,9 @@ def test_what_is_no_tuple_of_names_is_refused(secret):
 
 def test_a_name_that_is_no_parameter_is_refused_with_those_there_are():
     with pytest.raises(
-        ValueError, match=r"task .*plain: secret names pasword, .* \(there are: user, password, attempt\)"
+        ValueError, match=r"task .*plain: secret names pin_code, .* \(there are: user, password, attempt\)"
     ):
-        task(secret=("pasword",))(plain)
+        task(secret=("pin_code",))(plain)
 
 
 def test_where_any_keyword_is_taken_any_name_may_be_secret():

@@ -6,12 +6,16 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.conf import RAISE, settings
 from django_tpq.futures import queues
 from django_tpq.futures.codecs import RESTRICTED, usual
+from django_tpq.futures.loading import load_tasks
 from django_tpq.futures.options import LONGEST, TaskOptions
 from django_tpq.futures.results import CacheResults, DatabaseResults, store
+from django_tpq.futures.stranded import unknown
 
 ROOM = 1000
 """Entries that a cache of results should have room for at least."""
@@ -84,6 +88,35 @@ def check_room(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[Chec
 def check_queues(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[CheckMessage]:
     """TPQ_QUEUES and TPQ_CODEC name what is there, TPQ_RESULT_TTL is a time."""
     return [*_of_queues(), *_of_values()]
+
+
+@register("queues", deploy=True)
+def check_stranded(app_configs: "Sequence[AppConfig] | None" = None, **_: Any) -> list[CheckMessage]:
+    """Calls that are queued already must be known to this release. Connects, and imports all tasks."""
+    try:
+        load_tasks()
+    except Exception as error:  # noqa: BLE001 - importing a module runs its code
+        told = f"The tasks can not be imported: {type(error).__name__}: {error}."
+        return [Error(told, hint="No executor of this release would start.", id="tpq_futures.E010")]
+    try:
+        homes = {queues.manager(name).db_for_queue for name in settings.QUEUES}
+    except (AttributeError, ImproperlyConfigured, TypeError):
+        return []  # `check_queues` says it better
+    return [message for alias in sorted(homes) for message in _of_unknown(alias)]
+
+
+def _of_unknown(alias: str) -> Iterator[CheckMessage]:
+    try:
+        found = unknown(alias, queues.names_on(alias))
+    except (ConnectionDoesNotExist, DatabaseError):
+        return  # no table yet, or nobody answers: others say it better
+    if found:
+        told = ", ".join(f"{task} ({count})" for task, count in found.items())
+        yield Warning(
+            f"Calls are queued in {alias!r} whose tasks are unknown here: {told}. They wait.",
+            hint="Were they renamed? @task(aliases=[…]). `manage.py executor --check` looks at all of them.",
+            id="tpq_futures.W010",
+        )
 
 
 def _of_queues() -> Iterator[CheckMessage]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from django_tpq.futures.executor import Executor
 from django_tpq.futures.foreman import Terms
+from django_tpq.futures.loading import load_tasks
 from django_tpq.futures.places import Places
-from django_tpq.futures.preparing import prepare
 from tpq.board import Board
 
 __all__ = ["CUT_SHORT", "ENDED", "FAILED", "TELL", "run_child"]
@@ -60,7 +60,7 @@ def run_child(
     """
     faulthandler.register(TELL, file=2)  # stderr, whatever sys.stderr is by then
     wake = _catch_signals()
-    prepare()
+    load_tasks()
     sys.setswitchinterval(GIVE_WAY)
     board = Board(board_file, places.slots, apart=places.workers)
     executor = Executor(

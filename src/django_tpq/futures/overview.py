@@ -68,4 +68,6 @@ def report(alias: str, names: Sequence[str]) -> Iterator[str]:
         )
         for task, number in q.unknown.items():
             yield f"  !! {number} call(s) of {task}: no executor knows this task yet"
+        if q.unknown:
+            yield "     was it renamed? @task(aliases=[…]); `executor --check` says what else can not be run"
     yield f"messages come by {hearing(alias).text}"

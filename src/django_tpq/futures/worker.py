@@ -22,9 +22,9 @@ from django_tpq.futures.calls import Claimed
 from django_tpq.futures.context import Progress
 from django_tpq.futures.deadlines import Interruption
 from django_tpq.futures.delivery import Delivery
+from django_tpq.futures.loading import load_tasks
 from django_tpq.futures.outcomes import Outcome
 from django_tpq.futures.postman import Postman
-from django_tpq.futures.preparing import prepare
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Ready, Runner
 from django_tpq.main.connections import connect
@@ -117,7 +117,7 @@ def run_worker(files: tuple[int, int], alias: str) -> int:
     _die_with_parent(os.getppid())
     faulthandler.register(TELL, file=files[1], all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare()
+    load_tasks()
     worker = _Worker(Connection(files[0]), alias)
     signal.signal(signal.SIGTERM, worker.interrupt)
     worker.run()

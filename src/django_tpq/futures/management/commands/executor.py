@@ -21,11 +21,14 @@ from django_tpq.futures.colours import formatter
 from django_tpq.futures.commandline import files, positive, seconds, size
 from django_tpq.futures.foreman import Terms
 from django_tpq.futures.launch import take_over_databases
+from django_tpq.futures.loading import load_tasks
 from django_tpq.futures.models import Task
 from django_tpq.futures.overview import report
 from django_tpq.futures.places import Places
 from django_tpq.futures.process import Plan
 from django_tpq.futures.reloading import Reloading, end_with
+from django_tpq.futures.stranded import report as report_stranded
+from django_tpq.futures.stranded import stranded
 from django_tpq.futures.supervisor import LAST_RESORT, Supervisor
 from django_tpq.futures.worker import run_worker
 from django_tpq.main.connections import connect
@@ -82,6 +85,10 @@ class Command(BaseCommand):
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--stop", action="store_true", help="stop the executor of the pid file, and wait")
         action.add_argument("--status", action="store_true", help="show who works and what waits, and end")
+        action.add_argument("--check", action="store_true", help="look for queued calls that this release can not run: "
+            "unknown tasks, arguments that do not fit; exit with 1 if there are any")  # fmt: skip
+        add("--limit", type=positive, metavar="N",
+            help="look at the N oldest calls of each queue in a --check (default: at all)")  # fmt: skip
         add("--child", type=files, help=argparse.SUPPRESS)
         add("--worker", type=files, help=argparse.SUPPRESS)
         add("--ready-file", type=int, help=argparse.SUPPRESS)
@@ -114,6 +121,8 @@ class Command(BaseCommand):
         if options["status"]:
             return self._status(alias, names, options)
         _preflight(alias, names)
+        if options["check"]:
+            return self._stranded(alias, names, options["limit"])
         if self._checks:
             self.check()
         if options["autoreload"]:
@@ -173,6 +182,14 @@ class Command(BaseCommand):
         if not stopped:
             raise CommandError("the executor was told to stop, but has not ended yet: its calls take long")
         self.stdout.write("executor stopped")
+
+    def _stranded(self, alias: str, names: Sequence[str], limit: int | None) -> None:
+        load_tasks()
+        found, seen = stranded(alias, names, limit)
+        for line in report_stranded(found, seen):
+            self.stdout.write(line)
+        if found:
+            sys.exit(1)
 
     def _status(self, alias: str, names: Sequence[str], options: dict[str, Any]) -> None:
         pid = pidfile.owner(_pid_file(options))
