@@ -27,8 +27,11 @@ if role := os.environ.get("TPQ_TEST_ROLE"):
     DATABASES["default"]["OPTIONS"] = {"assume_role": role}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
     "django_tpq.main",
     "django_tpq.futures",
     "tests.testapp",
@@ -36,6 +39,27 @@ INSTALLED_APPS = [
 ]
 if not find_spec("django.tasks"):
     INSTALLED_APPS.append("django_tasks")
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "tests.testapp.urls"
+STATIC_URL = "/static/"
 TASKS = {
     "default": {"BACKEND": "django_tpq.backend.PostgreSQLBackend", "QUEUES": ["default", "mail", "other"]},
     "second": {"BACKEND": "django_tpq.backend.PostgreSQLBackend", "QUEUES": []},
