@@ -23,6 +23,12 @@ TOLD = {
     "docs/howto/many-futures.md": ["328350\n100 0\n", "[1, 4, 9] 144\n"],
     "docs/howto/testing.md": [],
     "docs/howto/development.md": ["12 TypeError(\"can't multiply sequence by non-int of type 'str'\")\n30\n"],
+    "docs/howto/dead-letters.md": [
+        "myapp.tasks.login builtins.ConnectionError 1\nRequeued(moved=1, stayed=0)\n",
+        "ada is in\n",
+        "1\n",
+    ],
+    "docs/howto/deploys.md": ["sent to ada@example.org\nmyapp.mails.send 1\n"],
     "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
 }
 

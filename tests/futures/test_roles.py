@@ -14,7 +14,7 @@ from tests.testapp import tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROLES = "app_producer", "app_executor", "app_reader"
+ROLES = "app_producer", "app_executor", "app_reader", "app_operator"
 
 
 @pytest.fixture
@@ -116,6 +116,18 @@ def test_a_dashboard_reads_figures_and_no_arguments(act):
         is_denied(lambda: CallQueue.objects.values_list("payload").first())
         is_denied(lambda: tasks.add.delay(1, 2))
         is_denied(lambda: CallQueue.objects.all().delete())
+
+
+def test_who_tends_dead_letters_moves_them_and_makes_no_calls(act, by_hand):
+    futures = tasks.fail.delay_many([("one",), ("two",)])
+    by_hand.work()
+    with act("app_operator"):
+        assert [letter.task for letter in CallQueue.objects.dead()] == [tasks.fail.name] * 2
+        assert CallQueue.objects.dead().filter(pk=futures[0]._call.number).requeue(delay=60) == (1, 0)
+        assert CallQueue.objects.dead().discard() == 1
+        assert list(Task.objects.all()) == []
+        is_denied(lambda: tasks.add.delay(1, 2))
+    assert list(Result.objects.values_list("token", flat=True)) == [futures[1]._call.token]
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class TaskFilter(admin.SimpleListFilter):
 class CallQueueAdmin(QueueAdmin):
     """The calls of a queue. Arguments are shown in a call's own page alone, and never those that are secret."""
 
-    list_display: Any = ("id", "task", "state", "priority", "enqueued_at", "last_error", "died")
+    list_display: Any = ("id", "task", "state", "enqueued_at", "died", "last_error")
     list_filter: ClassVar[Any] = ("state", TaskFilter, ErrorFilter, DiedFilter)
     search_fields: ClassVar[Any] = ("id", "unique_key", "task")
     search_help_text = "The id of a future, the number of a call, its unique key, or the name of its task"

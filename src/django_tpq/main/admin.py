@@ -96,7 +96,7 @@ class DiedFilter(admin.SimpleListFilter):
 class QueueAdmin(ModelAdmin):
     """The messages of a queue. Who may change it may requeue dead letters, who may delete from it discard them."""
 
-    list_display: Any = ("id", "state", "priority", "enqueued_at", "last_error", "died")
+    list_display: Any = ("id", "state", "priority", "enqueued_at", "died", "last_error")
     list_filter: ClassVar[Any] = ("state", ErrorFilter, DiedFilter)
     search_fields: ClassVar[Any] = ("id", "unique_key")
     search_help_text = "The number of a message, or its unique key"
@@ -253,7 +253,7 @@ class QueueAdmin(ModelAdmin):
         """What was enqueued."""
         return format_html("<pre>{}</pre>", json.dumps(message.body, indent=2, ensure_ascii=False)[:LONGEST])
 
-    @admin.display(description="")
+    @admin.display(description="runs")
     def runs(self, message: Any) -> str:
         """Each run that failed, the first one first: when, who, and the error. The last 50 are kept."""
         errors = message.errors if isinstance(message.errors, list) else []
