@@ -16,6 +16,7 @@ from django_tpq.backend.compat import (
     task_finished,
     task_started,
 )
+from django_tpq.futures.arguments import seen
 from django_tpq.futures.models import CallQueue, Finished
 from tests.backend import work
 from tests.backend.work import BACKEND
@@ -185,11 +186,24 @@ def test_the_decorator_takes_options_of_ours(by_hand):
     assert result.started_at < result.last_attempted_at
 
 
-@pytest.mark.parametrize("options", [{"max_attempts": 0}, {"backoff": "soon"}])
+@pytest.mark.parametrize(
+    "options", [{"max_attempts": 0}, {"backoff": "soon"}, {"secret": "to"}, {"secret": ("password",)}]
+)
 @pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="the decorator takes no options in Django 6.0")
 def test_options_that_do_not_fit_make_no_task(options):
     with pytest.raises(InvalidTask):
         work.task(**options)(work.no_task)
+
+
+@pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="the decorator takes no options in Django 6.0")
+def test_what_a_task_says_is_secret_is_not_shown(transactional_db, monkeypatch):
+    made = work.task(secret=("password",), takes_context=True)(work.login)
+    monkeypatch.setattr(work, "login", made)
+    made.enqueue("ada", "hunter2")
+    assert seen("default", CallQueue.objects.get()) == "('ada', ••••)"
+    with pytest.raises(TypeError) as caught:
+        made.enqueue("ada", password=object())
+    assert "hunter2" not in str(caught.value)
 
 
 # Out ------------------------------------------------------------------------------------------------------

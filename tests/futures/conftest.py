@@ -1,6 +1,8 @@
 """Calls by hand: claimed, run and settled in the test's own process, as an executor does it."""
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from django_tpq.futures import lookup
 from django_tpq.futures.delivery import Delivery, Ended
@@ -80,3 +82,23 @@ def done(by_hand):
 def impatient(monkeypatch):
     """A result is given up for lost a third of a second after its row has gone."""
     monkeypatch.setattr(lookup, "GRACE", 0.3)
+
+
+@pytest.fixture
+def failed(by_hand):
+    """Calls that have failed: their futures."""
+
+    def failed(made, *calls):
+        futures = made.delay_many(list(calls))
+        by_hand.work(made.options.queue)
+        return futures
+
+    return failed
+
+
+@pytest.fixture
+def root():
+    """A client of a superuser."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client

@@ -63,7 +63,7 @@ def test_the_old_failure_is_no_answer_any_more(fail, by_hand, mended, requeue):
 
 
 @pytest.mark.usefixtures("any_store")
-def test_who_waits_meanwhile_gets_the_new_end(fail, by_hand, mended):
+def test_who_waits_meanwhile_gets_the_new_end(fail, by_hand, mended, eventually):
     future = fail("text")
     mended()
     CallQueue.objects.dead().requeue()
@@ -77,6 +77,11 @@ def test_who_waits_meanwhile_gets_the_new_end(fail, by_hand, mended):
     by_hand.work()
     assert ended.wait(20)
     assert answers == ["mended text"]
+    eventually(nobody_looks)  # who looks has a connection to the cache
+
+
+def nobody_looks():
+    assert not [thread for thread in threading.enumerate() if thread.name == "tpq-arrivals"]
 
 
 def test_one_that_fails_again_raises_its_new_failure(fail, by_hand):

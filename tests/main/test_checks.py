@@ -70,7 +70,7 @@ def test_a_changed_standard_field_is_refused(fields, named):
     assert found(queue(**fields)) == [f"tpq.E004 The queue tpq.Post changes the standard {named}."]
 
 
-@pytest.mark.parametrize("name", ["delay", "wait", "lease", "n", "ack", "retry", "is_settled"])
+@pytest.mark.parametrize("name", ["delay", "wait", "lease", "n", "ack", "retry", "is_settled", "died_at"])
 def test_a_field_may_not_be_named_as_a_keyword_or_what_a_message_can_do(name):
     fields = {name: models.TextField(), "tenant": models.TextField()}
     assert found(queue(**fields)) == [f"tpq.E005 The queue tpq.Post has no right to the field {name}."]

@@ -21,6 +21,11 @@ def patient(number: int) -> str | Snooze:
     return Snooze(60) if number else "done"
 
 
+@task(aliases=["old.name"], secret=("password",))
+def login(user: str, password: str) -> bool:
+    return bool(user and password)
+
+
 async def checked() -> None:
     assert_type(double(2), int)
     assert_type(double.delay(2), Future[int])
@@ -29,6 +34,7 @@ async def checked() -> None:
     assert_type(greet.delay_many([("Ada",)]), list[Future[str]])
     assert_type(await double.delay(2), int)
     assert_type(double.delay(2).exception(wait=1), BaseException | None)
+    assert_type(login.delay("Ada", password="x"), Future[bool])
     double.delay("2")  # type: ignore[arg-type]
     greet.delay()  # type: ignore[call-arg]
     assert_type(patient.delay(1), Future[str])

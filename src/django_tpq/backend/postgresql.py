@@ -27,6 +27,7 @@ from django_tpq.futures import queues
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.dispatch import insert, insert_many
 from django_tpq.futures.inlining import at_once
+from django_tpq.futures.masking import require
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
@@ -46,6 +47,8 @@ class PostgreSQLTask(Task):  # type: ignore[type-arg]
     give_up_on: Any = None
     max_deliveries: int = 3
     """Executors that may die under a call before it is given up."""
+    secret: tuple[str, ...] = ()
+    """The parameters whose arguments are never shown."""
 
 
 class PostgreSQLBackend(BaseTaskBackend):
@@ -65,7 +68,7 @@ class PostgreSQLBackend(BaseTaskBackend):
         """
         super().validate_task(task)
         try:
-            options_of(task)
+            require(task.func, options_of(task).secret)
         except (TypeError, ValueError) as error:
             raise InvalidTask(str(error)) from error
 

@@ -5,37 +5,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import TextField
-from django.db.models.functions import Right
 from django.utils import timezone
 
 from django_tpq.futures.arguments import seen
 from django_tpq.futures.deadletters import REFUSED, Place
+from django_tpq.main.deadletters import error_tail
 
 __all__ = ["attempts", "in_full", "in_short", "lines_of", "listed", "table"]
 
-TAIL = 500
-"""Characters of an error's end that are read for a list: its last line is there."""
 HEADINGS = ("id", "task", "type", "died", "runs", "error")
 GAP = "  "
 
 
 def listed(letters: Any, limit: int) -> Any:
     """The newest of some dead letters, without what is large."""
-    tail = Right("error", TAIL, output_field=TextField())
-    slim = letters.defer("error", "errors", "body", "headers").annotate(tail=tail)
+    slim = letters.defer("error", "errors", "body", "headers").annotate(**error_tail())
     return (slim.defer("payload") if hasattr(letters.model, "payload") else slim).order_by("-pk")[:limit]
 
 
 def in_short(place: Place, letter: Any) -> dict[str, Any]:
     """A dead letter of a list."""
-    last = (letter.tail or "").strip().splitlines()
+    last = (letter.error_tail or "").strip().splitlines()
     return {
         "id": place.id_of(letter),
         "queue": place.name,
         "number": letter.pk,
         "task": letter.task if place.has_calls else None,
-        "type": _type(letter, letter.tail),
+        "type": _type(letter, letter.error_tail),
         "died_at": letter.died_at,
         "attempt": letter.attempt,
         "deliveries": letter.deliveries,

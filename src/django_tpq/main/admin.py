@@ -13,15 +13,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
 from django.core.paginator import Paginator
-from django.db.models import Q, TextField
-from django.db.models.functions import Right
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
-from django_tpq.main.deadletters import DeadLetters, ends
+from django_tpq.main.deadletters import DeadLetters, ends, error_tail
 from django_tpq.main.rows import own_fields
 from tpq import State
 
@@ -39,8 +38,6 @@ MOST = 10_000
 """Rows up to which a list is counted: all the rows of a table that is full are dear to count."""
 SAMPLE = 1000
 """Dead letters, the newest, whose types of errors can be chosen from."""
-TAIL = 300
-"""Characters of an error's end that are read for a list."""
 LARGE = ("headers", "body", "error", "errors")
 """Columns that a list does not read."""
 LONGEST = 20_000
@@ -198,8 +195,8 @@ class QueueAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Without what is large, and with how they ended."""
-        tail = Right("error", TAIL, output_field=TextField())
-        return super().get_queryset(request).annotate(**ends(), tail=tail).defer(*self._large())
+        seen = super().get_queryset(request).annotate(**ends(), **error_tail())
+        return seen.defer(*self._large())
 
     def _large(self) -> tuple[str, ...]:
         return LARGE
@@ -240,7 +237,7 @@ class QueueAdmin(ModelAdmin):
     @admin.display(description="last error")
     def last_error(self, message: Any) -> str:
         """The last line of why it came back, or why it is dead."""
-        lines = (message.tail or "").strip().splitlines()
+        lines = (message.error_tail or "").strip().splitlines()
         return lines[-1][:120] if lines else ""
 
     @admin.display(description="died")

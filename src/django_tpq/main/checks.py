@@ -19,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from django_tpq.conf import Settings
 from django_tpq.main.autodetector import lacking, migrated, queues
+from django_tpq.main.deadletters import ends, error_tail
 from django_tpq.main.leases import Leased
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.models import BaseQueue
@@ -134,10 +135,12 @@ def _essence(field: Any) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def _taken() -> set[str]:
-    """Keywords of the verbs that also take a queue's own columns, and what a message can do."""
+    """Keywords of the verbs that also take own columns, what a message can do, and what is asked of the dead."""
     signatures = [inspect.signature(verb) for _, verb in inspect.getmembers(QueueManager, inspect.isfunction)]
     verbs = [s.parameters for s in signatures if any(p.kind is p.VAR_KEYWORD for p in s.parameters.values())]
-    return {name for parameters in verbs for name in parameters} | set(vars(Leased))
+    return (
+        {name for parameters in verbs for name in parameters} | set(vars(Leased)) | {*ends(), *error_tail()}
+    )
 
 
 def _of_migrations(model: Queue, loader: MigrationLoader) -> Iterator[CheckMessage]:

@@ -11,12 +11,12 @@ from asgiref.sync import sync_to_async
 from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Right
 
 from django_tpq.main.durations import Duration
 from tpq import State
 
-__all__ = ["LOST", "DeadLetters", "Requeued", "ends"]
+__all__ = ["LOST", "DeadLetters", "Requeued", "ends", "error_tail"]
 
 M = TypeVar("M", bound=models.Model)
 
@@ -24,6 +24,8 @@ BATCH = 1000
 """Dead letters that move in one statement."""
 TRIES = 3
 """How often a unique key may be taken by another just while its dead letter is revived."""
+TAIL = 500
+"""Characters of an error's end that are read for a list."""
 LOST = "lost"
 """The `error_type` of what is dead because its last delivery was lost: no error was seen."""
 
@@ -48,6 +50,11 @@ def ends() -> dict[str, Any]:
         output_field=models.TextField(),
     )
     return {"error_type": kind, "died_at": Coalesce(died, "claimed_at", "enqueued_at")}
+
+
+def error_tail() -> dict[str, Any]:
+    """The end of `error`, as an annotation of the same name: its last line is there, and little has to be read."""
+    return {"error_tail": Right("error", TAIL, output_field=models.TextField())}
 
 
 class DeadLetters(models.QuerySet[M]):
