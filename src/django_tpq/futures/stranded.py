@@ -110,7 +110,7 @@ def unknown(alias: str, names: Sequence[str]) -> dict[str, int]:
     """The unknown tasks of the oldest calls of some queues, with how many calls that is. Reads no arguments."""
     counts: Counter[str] = Counter()
     for name in names:
-        ours = _rows(alias, name).filter(Q(headers=None) | ~Q(headers__has_key="kind"))
+        ours = _rows(alias, name).filter(Q(headers__isnull=True) | ~Q(headers__has_key="kind"))
         counts.update(ours.order_by("pk").values_list("task", flat=True)[:LOOK])
     return {task: count for task, count in sorted(counts.items()) if not _is_known(task)}
 
