@@ -72,7 +72,11 @@ def test_arguments_that_do_not_fit_are_all_masked_if_one_may_be_secret(args):
 
 
 def test_by_name_it_is_known_whose_they_are_though_they_do_not_fit():
-    assert text(plain, ("password",), colour="red", password=SECRET) == f"colour='red', password={MASK}"
+    assert text(plain, ("password",), attempt=2, password=SECRET) == f"attempt=2, password={MASK}"
+
+
+def test_a_name_that_is_no_parameter_any_more_may_have_been_a_secret():
+    assert text(plain, ("password",), user="ada", passphrase=SECRET) == f"user='ada', passphrase={MASK}"
 
 
 def test_long_arguments_are_shortened_and_a_repr_that_raises_shows_nothing():

@@ -58,8 +58,11 @@ def require(function: Callable[..., Any], secret: Sequence[str]) -> None:
 def named(
     signature: Signature, secret: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Iterator[Argument]:
-    """The arguments of a call, in order. Where they do not fit the signature, it is not known what is at which place:
-    then all that were given by position are as secret as one of them may be."""
+    """The arguments of a call, in order.
+
+    Where they do not fit the signature, it is not known what is at which place, nor what a name meant that is no
+    parameter now: all of those are as secret as one of them may be.
+    """
     fits = _fits(signature, args, kwargs)
     places = _places(signature, len(args))
     for place, value in zip(places, args, strict=True):
@@ -67,7 +70,8 @@ def named(
     rest = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD), None)
     for name, value in kwargs.items():
         parameter = name if name in signature.parameters and name != rest else rest
-        yield Argument(name, value, name in secret or parameter in secret)
+        is_strange = bool(secret) and not fits and name not in signature.parameters
+        yield Argument(name, value, is_strange or name in secret or parameter in secret)
 
 
 def shown(arguments: Sequence[Argument]) -> str:
