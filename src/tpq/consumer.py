@@ -67,7 +67,7 @@ class Consumer(Generic[M]):
         self._outgoing = Outgoing(handler, self._crew.outbox)
         self._hand = lanes.hand
         self._consumer = 0
-        self._rung, self._is_idle = False, False
+        self._rung, self._is_idle, self._tick_at = False, False, float("inf")
         self._agenda, self._ground, self._nap = Agenda(), Ground(), Nap()
         self._stopping, self._deadline = False, float("inf")
         self._stuck: list[Callable[[], None]] = []
@@ -158,7 +158,7 @@ class Consumer(Generic[M]):
             self._lanes.make_hungry()
         index, along = self._settle()
         # Before the next calls: what was just settled is to be counted even if the next call kills the process.
-        self._handler.tick(self._connection, idle=self._is_idle)
+        self._tick_at = self._handler.tick(self._connection, idle=self._is_idle)
         self._hand_out(index, along)
         if self._stopping:
             self._hand.give_back(self._tables, self._lanes.generation, self._lanes.take_all())
@@ -292,7 +292,7 @@ class Consumer(Generic[M]):
         now = time.monotonic()
         if not self._may_claim:
             return 0.05
-        pause = self._agenda.next_at - now
+        pause = min(self._agenda.next_at, self._tick_at) - now
         if self._lanes.have_room(hungry=False):
             nap = self._nap.length(works=self._bell_works(), ask=lambda: ask(self._tables, ASKED))
             if nap < POLL_BEHIND_BELL:

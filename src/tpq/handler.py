@@ -31,5 +31,5 @@ class Handler(Protocol[M]):
     ) -> None:
         """Apply what came out of many, in the loop's thread; `again`: an earlier try may have been committed."""
 
-    def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> None:
-        """Called in each turn of the loop, for what has to be done now and then."""
+    def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> float:
+        """Called in each turn of the loop, for what has to be done now and then; the moment (monotonic) of the next."""

@@ -21,6 +21,7 @@ from django_tpq.futures.errors import (
 )
 from django_tpq.futures.future import Future
 from django_tpq.futures.pool import TaskExecutor
+from django_tpq.futures.schedules import Cron, Every
 from django_tpq.futures.verdicts import Reject, Retry, Snooze
 from tpq.backoff import Exponential
 
@@ -29,9 +30,11 @@ __all__ = [
     "CallExpired",
     "CallRolledBack",
     "CallTimeout",
+    "Cron",
     "CurrentCall",
     "DuplicateCall",
     "DuplicateTask",
+    "Every",
     "ExecutorLost",
     "Exponential",
     "Future",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_tpq.futures.calls import Claimed
@@ -67,6 +68,16 @@ class CurrentCall:
     def deliveries(self) -> int:
         """Executors that have died under it."""
         return self._claimed.deliveries
+
+    @property
+    def slot(self) -> datetime | None:
+        """The moment that it is for, in UTC, when it is the call of a schedule; else None."""
+        slot = (self._claimed.headers or {}).get("slot")
+        try:
+            moment = datetime.fromisoformat(slot) if isinstance(slot, str) else None
+        except ValueError:
+            return None
+        return moment if moment is not None and moment.utcoffset() is not None else None
 
     @property
     def is_cancelled(self) -> bool:

@@ -7,11 +7,13 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from asgiref.sync import sync_to_async
 
+from django_tpq.futures.appointments import bound
 from django_tpq.futures.dispatch import dispatch, dispatch_many
 from django_tpq.futures.future import Future
 from django_tpq.futures.masking import require
 from django_tpq.futures.options import Options, TaskOptions
 from django_tpq.futures.registry import find, register
+from django_tpq.futures.schedules import Rule
 from django_tpq.futures.verdicts import Snooze
 
 __all__ = ["TaskFunction", "task"]
@@ -35,6 +37,7 @@ class TaskFunction(Generic[P, R]):
         self.aliases: tuple[str, ...] = aliases
         self.origin = f"{function.__module__}.{function.__qualname__}"
         self.headers: Mapping[str, Any] = {}
+        self.schedule: Rule | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""
@@ -66,6 +69,8 @@ class TaskFunction(Generic[P, R]):
 
     def using(self, **options: Unpack[Options]) -> "TaskFunction[P, R]":
         """The same task with other options for the calls made through it: those of `TaskOptions`."""
+        if "schedule" in options:
+            raise TypeError(f"task {self.name}: a schedule is of the task, not of a call: give it to @task")
         return type(self)(self.function, self.name, _checked(self.name, self.function, self.options, options))
 
     def __reduce__(self) -> Any:
@@ -83,7 +88,11 @@ def task(function: Callable[P, R | Snooze], /) -> TaskFunction[P, R]: ...
 
 @overload
 def task(
-    *, name: str | None = None, aliases: Sequence[str] = (), **options: Unpack[Options]
+    *,
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+    schedule: Rule | None = None,
+    **options: Unpack[Options],
 ) -> Callable[[Callable[P, R | Snooze]], TaskFunction[P, R]]: ...
 
 
@@ -93,25 +102,31 @@ def task(
     *,
     name: str | None = None,
     aliases: Sequence[str] = (),
+    schedule: Rule | None = None,
     **options: Unpack[Options],
 ) -> Any:
-    """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and two more.
+    """Register a module's function as a task. Bare, or with options: those of `TaskOptions`, and three more.
 
     Args:
         name: instead of `module.function`.
         aliases: names that it had before, under which calls may still be queued.
+        schedule: `Cron(…)` or `Every(…)`, by which executors call it.
 
     Raises:
         TypeError, ValueError: it is no function of a module, or an option does not fit.
         DuplicateTask: another function has the name, or an alias.
     """
     if function is None:
-        return functools.partial(_registered, name=name, aliases=aliases, options=options)
-    return _registered(function, name=name, aliases=aliases, options=options)
+        return functools.partial(_registered, name=name, aliases=aliases, schedule=schedule, options=options)
+    return _registered(function, name=name, aliases=aliases, schedule=schedule, options=options)
 
 
 def _registered(
-    function: Callable[P, R], name: str | None, aliases: Sequence[str], options: Mapping[str, Any]
+    function: Callable[P, R],
+    name: str | None,
+    aliases: Sequence[str],
+    schedule: Rule | None,
+    options: Mapping[str, Any],
 ) -> TaskFunction[P, R]:
     qualname = getattr(function, "__qualname__", None)
     if qualname is None or not callable(function) or isinstance(function, type):
@@ -128,6 +143,8 @@ def _registered(
     checked = _checked(full, function, TaskOptions(), options)
     _require(full, function, checked)
     registered = TaskFunction(function, full, checked, others)
+    if schedule is not None:
+        registered.schedule = _fitting(registered, schedule)
     register(registered)
     return registered
 
@@ -143,6 +160,13 @@ def _require(name: str, function: Callable[..., Any], options: TaskOptions) -> N
         require(function, options.secret)
     except ValueError as error:
         raise ValueError(f"task {name}: {error}") from None
+
+
+def _fitting(task: TaskFunction[P, R], schedule: Any) -> Rule:
+    if not isinstance(schedule, Rule):
+        raise TypeError(f"task {task.name}: schedule must be Cron(…) or Every(…), not {schedule!r}")
+    bound(task, schedule.args, schedule.kwargs)
+    return schedule
 
 
 def _copied(task: TaskFunction[P, R], options: TaskOptions) -> TaskFunction[P, R]:

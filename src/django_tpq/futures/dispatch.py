@@ -4,6 +4,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -24,10 +25,13 @@ from django_tpq.futures.once import insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.signals import task_enqueued
+from django_tpq.futures.signing import SIZE
+from django_tpq.futures.uniqueness import key_of
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
+from tpq.entrance import Entrance
 
-__all__ = ["dispatch", "dispatch_many", "insert", "insert_many"]
+__all__ = ["dispatch", "dispatch_many", "insert", "insert_many", "insert_on"]
 
 NOWHERE = {"__main__", "__console__", "builtins", "None", "django.core.management.commands.shell"}
 """What a function's module is called in scripts, shells and `manage.py shell`."""
@@ -61,6 +65,34 @@ def insert(
         return insert_once(manager, wrapper, task, values, (args, kwargs), returning)
     number, *more = manager.door(wrapper).put_row(values, options.due, ("id", *returning)) or ()
     return _call_id((options.queue, number, token)), tuple(more)
+
+
+def insert_on(
+    table: Entrance,
+    task: Registered,
+    given: tuple[Sequence[Any], Mapping[str, Any]],
+    headers: Mapping[str, Any],
+    delay: timedelta,
+) -> CallId | None:
+    """Enqueue one call on a connection of our own, in its transaction; None: another call has its unique key.
+
+    Args:
+        table: that of the task's queue, on the connection.
+        given: the positional and the keyword arguments.
+        headers: what it carries beside its options.
+        delay: what is added to the task's own.
+    """
+    options, token = task.options, new_token()
+    columns, (row,) = _rows(task, queues.manager(options.queue), [(token, *given)])
+    values = dict(zip(columns, row, strict=True))
+    values["headers"] = json.dumps({**json.loads(values.get("headers", "{}")), **headers})
+    is_unique = options.unique is not None
+    if is_unique:
+        function = getattr(task, "function", task)
+        values["unique_key"] = key_of(task.name, function, options.unique, *given, values["payload"][SIZE:])
+    due = (options.due or timedelta(0)) + delay
+    number = table.put(values, due, unique=is_unique)
+    return None if number is None else CallId(options.queue, number, token)
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:

@@ -29,6 +29,7 @@ from django_tpq.futures.refusals import Refusals
 from django_tpq.futures.reports import Reports
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
+from django_tpq.futures.ticking import Ticker
 from django_tpq.futures.tidying import suspect, tidy
 from django_tpq.main.connections import connect, listener
 from tpq.bell import Listener
@@ -121,6 +122,7 @@ class Executor:
             terms, places.workers, self._reports.take, self._verified, self._cancelled.__contains__
         )
         sides: dict[int, Side[Claimed]] = {LANES["async"]: self._coroutines, LANES["process"]: self._workers}
+        self._ticker = Ticker(alias)
         self._lanes = Lanes(places.threads, sides, lane_of, limit)
         self._cleaned_at = time.monotonic()
         self._tended_at = self._weighed_at = float("-inf")
@@ -198,8 +200,8 @@ class Executor:
         if batch:
             self._delivery.settle(connection, batch, again=again)
 
-    def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> None:
-        """Now and then: flush the counts, purge what is over."""
+    def tick(self, connection: psycopg.Connection[Any], *, idle: bool) -> float:
+        """Now and then: flush the counts, purge what is over, follow the schedules; the moment of the next time."""
         self._listen(connection)
         if idle and (refused := self._refusals.take(connection)):
             self._delivery.settle(connection, refused, again=False)
@@ -215,6 +217,7 @@ class Executor:
             self._clean(connection)
         if time.monotonic() - self._tended_at > TENDING:
             self._tend(connection)
+        return self._ticker.tick(connection)
 
     def _tend(self, connection: psycopg.Connection[Any]) -> None:
         """See to the partitions of finished calls."""

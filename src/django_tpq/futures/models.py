@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Self
 from django.db import models
 
 from django_tpq.futures.managers import CallQueueManager
+from django_tpq.futures.timetable import Schedule
 from django_tpq.main.models import BaseQueue
 
-__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Progress", "Result", "Tally", "Task"]
+__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Progress", "Result", "Schedule", "Tally", "Task"]
 
 
 class BaseCallQueue(BaseQueue):

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """How far calls have come."""
 
-    dependencies = [("tpq_futures", "0005_upgrade_callqueue_3")]
+    dependencies = [("tpq_futures", "0006_schedules")]
     operations = [
         migrations.CreateModel(
             name="Progress",

@@ -1,0 +1,123 @@
+"""A schedule that is due: the calls of its slots, and its next one, in the transaction that holds its lock."""
+
+import functools
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any, NamedTuple, cast
+
+import psycopg
+from django.conf import settings as project
+
+from django_tpq.conf import settings
+from django_tpq.futures import queues
+from django_tpq.futures.appointments import bound, row_of, rule_of
+from django_tpq.futures.calls import CallId
+from django_tpq.futures.decorators import TaskFunction
+from django_tpq.futures.dispatch import insert_on
+from django_tpq.futures.errors import UnknownTask
+from django_tpq.futures.registry import find, names
+from django_tpq.futures.slots import jitter_of, plan
+from tpq.own import cursor_of
+from tpq.schedules import Entry
+from tpq.table import QueueTable
+
+__all__ = ["CannotFollow", "Followed", "follow", "in_code", "task_of"]
+
+Task = TaskFunction[Any, Any]
+
+
+class CannotFollow(Exception):
+    """A schedule that this executor can not follow: the text says why."""
+
+
+class Followed(NamedTuple):
+    """What became of a schedule."""
+
+    entry: Entry
+    """Its row, moved on."""
+    task: Task
+    calls: list[CallId]
+
+
+def in_code(alias: str) -> Iterator[dict[str, Any]]:
+    """The rows of the schedules that stand in code, of tasks whose calls live in a database."""
+    for name in names():
+        task = find(name)
+        rule = getattr(task, "schedule", None)
+        if rule is not None and _home(task.options.queue) == alias:
+            yield row_of(name, rule, str(project.TIME_ZONE))
+
+
+def task_of(entry: Entry, alias: str) -> Task:
+    """The task of a schedule, as its calls are made.
+
+    Raises:
+        CannotFollow: there is none here.
+    """
+    try:
+        task = _as_wished(cast("Task", find(entry.task)), entry.queue, entry.priority)
+    except UnknownTask as error:
+        raise CannotFollow(f"{error}; is its module imported (`tasks.py` of an installed app)?") from None
+    if entry.source == "code" and cast("Task", find(entry.task)).schedule is None:
+        raise CannotFollow(
+            f"the task {entry.task!r} has no schedule in code any more: delete this row, or give it one"
+        )
+    if (home := _home(task.options.queue)) != alias:
+        raise CannotFollow(
+            f"the queue {task.options.queue!r} is in the database {home!r}: a schedule must be where its calls are"
+        )
+    return task
+
+
+def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Followed:
+    """Enqueue the calls of a locked schedule's due slots; its row as it is then.
+
+    Raises:
+        CannotFollow, TypeError, ValueError: its row and its task do not fit; the text says why.
+        ModuleNotFoundError: it is a cron expression, and what reads them is not installed.
+    """
+    task, rule = task_of(entry, alias), rule_of(entry)
+    given = bound(task, entry.args, entry.kwargs)
+    if entry.next_at is None:
+        return Followed(entry._replace(next_at=rule.after(entry.now)), task, [])
+    todo = plan(rule, entry.next_at.astimezone(UTC), entry.now.astimezone(UTC))
+    entry = entry._replace(next_at=todo.next_at, skipped_at=todo.skipped or entry.skipped_at)
+    table, calls = _table(task.options.queue, connection), []
+    is_busy = rule.overlap == "skip" and _lives(entry.last_call, connection)
+    for slot in todo.due:
+        headers = {"slot": slot.isoformat()}
+        call = None if is_busy else insert_on(table, task, given, headers, jitter_of(rule, entry.name, slot))
+        if call is None:
+            entry = entry._replace(skipped_at=slot)
+        else:
+            calls.append(call)
+            entry = entry._replace(last_at=slot, last_call=str(call))
+            is_busy = rule.overlap == "skip"
+    return Followed(entry, task, calls)
+
+
+def _lives(call: str, connection: psycopg.Connection[Any]) -> bool:
+    """Whether a call has not ended."""
+    if not call:
+        return False
+    queue, number, token = CallId.parse(call)
+    if queue not in settings.QUEUES:
+        return False
+    state = _table(queue, connection).states([number], "token").get(number)
+    return state is not None and state[0] != "dead" and state[-1] == token
+
+
+def _table(queue: str, connection: psycopg.Connection[Any]) -> QueueTable[Any]:
+    return QueueTable(queues.manager(queue).model._meta.db_table, cursor_of(connection), ("id",), tuple)
+
+
+def _home(queue: str) -> str:
+    return queues.manager(queue).db_for_queue
+
+
+@functools.lru_cache(maxsize=1024)
+def _as_wished(task: Task, queue: str, priority: int | None) -> Task:
+    wishes: dict[str, Any] = {"queue": queue} if queue else {}
+    if priority is not None:
+        wishes["priority"] = priority
+    return task.using(**wishes) if wishes else task

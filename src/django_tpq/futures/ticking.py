@@ -1,0 +1,147 @@
+"""The clock of periodic tasks: each executor looks for schedules that are due, and enqueues the calls of their slots.
+
+Nobody leads. Who finds a schedule due locks its row, and in the same transaction enqueues the calls and moves it on to
+its next slot: however many look, and whoever dies, each slot has one call.
+"""
+
+import logging
+import time
+from typing import Any
+
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tpq.futures.following import CannotFollow, Followed, follow, in_code, task_of
+from django_tpq.futures.signals import task_enqueued
+from tpq.message import storable
+from tpq.own import cursor_of
+from tpq.schedules import Coming, ScheduleTable
+
+__all__ = ["Ticker"]
+
+logger = logging.getLogger("django_tpq.schedules")
+
+LOOK = 1.0
+"""Seconds between looks while there are schedules; a slot that is due before is waited for."""
+IDLE = 4.0
+"""Seconds between looks while there are none."""
+LOCKED = 0.1
+"""Seconds until the next look at what somebody else is at."""
+AGAIN = 60.0
+"""Seconds until the next try with schedules that could not be followed here."""
+AT_ONCE = 10
+"""Schedules in one turn of the loop."""
+LONGEST = 10_000
+"""Characters of an error."""
+CLEAR = (CannotFollow, ImproperlyConfigured, ModuleNotFoundError, TypeError, ValueError)
+"""Errors whose text says it all."""
+
+
+class Ticker:
+    """The clock of one process. One thread ticks.
+
+    Args:
+        alias: the database.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._is_synced = False
+        self._look_at = self._again_at = 0.0
+        self._unable: set[int] = set()
+        self._told: set[tuple[str, str]] = set()
+
+    def tick(self, connection: psycopg.Connection[Any]) -> float:
+        """Follow what is due, if it is time to look; the moment (monotonic) of the next look.
+
+        Raises:
+            psycopg.Error: the connection broke.
+        """
+        now = time.monotonic()
+        if now < self._look_at:
+            return self._look_at
+        try:
+            self._look_at = now + self._look(connection)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
+            self._look_at = now + AGAIN
+            self._tell("of any kind", f"{error.diag.message_primary}")
+        return self._look_at
+
+    def _look(self, connection: psycopg.Connection[Any]) -> float:
+        """Follow what is due; seconds until the next look."""
+        table = ScheduleTable(cursor_of(connection))
+        if not self._is_synced:
+            self._sync(table)
+        if time.monotonic() >= self._again_at:
+            self._unable.clear()
+            self._again_at = time.monotonic() + AGAIN
+        coming = table.coming(AT_ONCE, sorted(self._unable))
+        if not coming:
+            return IDLE
+        if coming[0].wait > 0:
+            return min(LOOK, coming[0].wait)
+        was_ours = [self._try(each, table, connection) for each in coming if each.wait <= 0]
+        return 0.0 if any(was_ours) else LOCKED
+
+    def _try(self, coming: Coming, table: ScheduleTable, connection: psycopg.Connection[Any]) -> bool:
+        """Follow a schedule, unless somebody else is at it. What is wrong with one stops no other."""
+        name = str(coming.id)
+        try:
+            with connection.transaction():
+                entry = table.lock(coming.id)
+                if entry is None:
+                    return False
+                name = entry.name
+                followed = follow(entry, self._alias, connection)
+                table.move(followed.entry)
+        except Exception as error:  # whatever it is: of its arguments, of `unique`, of the server
+            if isinstance(error, psycopg.Error) and (connection.closed or connection.broken):
+                raise
+            self._cannot(coming.id, name, _text(error), table)
+            return True
+        self._announce(followed)
+        if followed.entry.next_at is None:
+            self._cannot(coming.id, name, "it has no slot in the next fifty years", table)
+        return True
+
+    def _cannot(self, number: int, name: str, why: str, table: ScheduleTable) -> None:
+        """Leave a schedule alone for a while: it stays due, for others, or for us when we know better."""
+        self._unable.add(number)
+        self._tell(name, why)
+        table.report(number, why)
+
+    def _tell(self, name: str, why: str) -> None:
+        """Once in the life of a process."""
+        if (name, why) not in self._told:
+            self._told.add((name, why))
+            logger.warning("schedule %s is not followed: %s", name, why)
+
+    def _announce(self, followed: Followed) -> None:
+        entry, task = followed.entry, followed.task
+        for call in followed.calls:
+            logger.debug("schedule %s: call %s of %s", entry.name, call, task.name)
+            if task_enqueued.receivers:
+                task_enqueued.send_robust(sender=type(task), task=task.name, call=str(call))
+
+    # Once a process ---------------------------------------------------------------------------------------
+
+    def _sync(self, table: ScheduleTable) -> None:
+        """Write down what stands in code, and say of each schedule that can not be followed here why not."""
+        for row in in_code(self._alias):
+            if table.sync(row):
+                logger.info("schedule %s: %s", row["name"], row["cron"] or f"every {row['every']}")
+        for entry in table.enabled():
+            why = ""
+            try:
+                task_of(entry, self._alias)
+            except CLEAR as error:
+                why = _text(error)
+                self._tell(entry.name, why)
+            if why != entry.error:
+                table.report(entry.id, why)
+        self._is_synced = True
+
+
+def _text(error: Exception) -> str:
+    text = str(error) if isinstance(error, CLEAR) else f"{type(error).__name__}: {error}"
+    return storable(" ".join(text.split())[:LONGEST])

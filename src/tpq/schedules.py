@@ -1,0 +1,105 @@
+"""The table of schedules, on a cursor like a queue's: who is due, and what became of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from tpq.arrays import numbers
+from tpq.statements import compose
+
+__all__ = ["TABLE", "Coming", "Entry", "ScheduleTable", "install_statement", "uninstall_statement"]
+
+TABLE = "tpq_schedule"
+
+Cursor = Callable[[], AbstractContextManager[Any]]
+
+
+class Coming(NamedTuple):
+    """A schedule that is due, or will be."""
+
+    id: int
+    wait: float
+    """Seconds until then."""
+
+
+class Entry(NamedTuple):
+    """A schedule's row."""
+
+    id: int
+    name: str
+    task: str
+    source: str
+    cron: str
+    every: timedelta | None
+    start_at: datetime | None
+    timezone: str
+    args: Any
+    kwargs: Any
+    misfire: str
+    grace: timedelta
+    overlap: str
+    jitter: timedelta
+    queue: str
+    priority: int | None
+    last_at: datetime | None
+    last_call: str
+    skipped_at: datetime | None
+    next_at: datetime | None
+    error: str
+    now: datetime
+    """The server's clock when it was read."""
+
+
+def install_statement() -> str:
+    """What the table has that Django can not make: its index, and a trigger that plans anew what was changed."""
+    return compose("schedules/install", TABLE)
+
+
+def uninstall_statement() -> str:
+    """What undoes it."""
+    return compose("schedules/uninstall", TABLE)
+
+
+class ScheduleTable:
+    """The table on a connection."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def coming(self, count: int, but: Sequence[int] = ()) -> list[Coming]:
+        """The enabled schedules that are due next, but for some. Locks nothing."""
+        rows = self._rows("schedules/coming", {"count": count, "but": numbers(but)})
+        return [Coming(*row) for row in rows]
+
+    def enabled(self) -> list[Entry]:
+        """All that are enabled."""
+        return [Entry(*row) for row in self._rows("schedules/enabled", {})]
+
+    def lock(self, number: int) -> Entry | None:
+        """Lock a schedule until the transaction ends; None: it is not due any more, or somebody else is at it."""
+        rows = self._rows("schedules/lock", {"id": number})
+        return Entry(*rows[0]) if rows else None
+
+    def move(self, entry: Entry) -> None:
+        """Keep what became of a locked schedule: the last columns of its row. It has no error."""
+        names = ("id", "last_at", "last_call", "skipped_at", "next_at")
+        self._rows("schedules/move", {name: getattr(entry, name) for name in names})
+
+    def report(self, number: int, error: str) -> None:
+        """Keep why a schedule is not followed."""
+        self._rows("schedules/report", {"id": number, "error": error})
+
+    def sync(self, values: Mapping[str, Any]) -> bool:
+        """Make the row of a schedule in code as the code says; whether it was written."""
+        return bool(self._rows("schedules/sync", values))
+
+    def _rows(self, name: str, values: Mapping[str, Any]) -> list[Any]:
+        statement = compose(name, TABLE, returning=Entry._fields[:-1])
+        with self._cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall()) if name not in SILENT else []
+
+
+SILENT = ("schedules/move", "schedules/report")
+"""The statements that bring nothing back."""

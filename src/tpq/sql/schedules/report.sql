@@ -1,0 +1,2 @@
+-- Keep why a schedule is not followed, if that is news.
+UPDATE {table} SET error = %(error)s WHERE id = %(id)s AND error <> %(error)s
