@@ -17,7 +17,7 @@ from psycopg import errors, pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.generators import execute
 
-__all__ = ["PreparedCursor", "Statements", "statements_of"]
+__all__ = ["PreparedCursor", "Statements", "forget", "statements_of"]
 
 KEPT = 10.0
 """Seconds that a plan is kept at most."""
@@ -64,6 +64,10 @@ class Statements:
             if self._connection.pgconn.transaction_status != IDLE:
                 raise
             return self._run(statement, values)
+
+    def forget(self) -> None:
+        """They are gone: prepare each again."""
+        self._plans.clear()
 
     def copy(self, statement: str) -> AbstractContextManager[psycopg.Copy]:
         """As a cursor's."""
@@ -130,6 +134,12 @@ def statements_of(
         about[PLACE] = make(connection)
     kept: Kept = about[PLACE]
     return kept
+
+
+def forget(connection: psycopg.Connection[Any]) -> None:
+    """A transaction of psycopg's was rolled back: with its own statements it may have thrown away ours."""
+    if (kept := vars(connection).get(PLACE)) is not None:
+        kept.forget()
 
 
 class PreparedCursor:

@@ -129,6 +129,18 @@ def test_inside_a_transaction_that_is_an_error_and_goes_with_it(conn, statements
     assert statements.run("SELECT 1", {}) == [(1,)]
 
 
+def test_after_a_rollback_they_are_prepared_again_inside_a_transaction_too(dsn):
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as connection:
+        statements = prepared.statements_of(connection, Statements)
+        statements.run("SELECT 1", {})
+        connection.execute("SELECT 2")
+        with connection.transaction(force_rollback=True):
+            pass
+        prepared.forget(connection)
+        with connection.transaction():
+            assert statements.run("SELECT 1", {}) == [(1,)]
+
+
 def test_a_transaction_begins_as_by_a_cursor(dsn):
     with psycopg.connect(dsn) as connection:
         connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE

@@ -226,3 +226,9 @@ def look() -> None:
 @task
 def interrupt() -> None:
     raise KeyboardInterrupt
+
+
+@task
+def slot() -> Any:
+    """What its own call says that it is for."""
+    return current_call().slot

@@ -21,7 +21,7 @@ from tpq.own import cursor_of
 from tpq.schedules import Entry
 from tpq.table import QueueTable
 
-__all__ = ["CannotFollow", "Followed", "follow", "in_code", "task_of"]
+__all__ = ["CannotFollow", "Followed", "follow", "in_code", "task_of", "written"]
 
 Task = TaskFunction[Any, Any]
 
@@ -39,13 +39,21 @@ class Followed(NamedTuple):
     calls: list[CallId]
 
 
-def in_code(alias: str) -> Iterator[dict[str, Any]]:
-    """The rows of the schedules that stand in code, of tasks whose calls live in a database."""
-    for name in names():
-        task = find(name)
-        rule = getattr(task, "schedule", None)
-        if rule is not None and _home(task.options.queue) == alias:
-            yield row_of(name, rule, str(project.TIME_ZONE))
+def in_code() -> Iterator[Task]:
+    """The tasks that have a schedule in code."""
+    tasks = map(find, names())
+    return (cast("Task", task) for task in tasks if getattr(task, "schedule", None) is not None)
+
+
+def written(task: Task, alias: str) -> dict[str, Any] | None:
+    """The row of a schedule in code; None: the task's calls live in another database.
+
+    Raises:
+        ImproperlyConfigured: there is no such queue.
+    """
+    if task.schedule is None or _home(task.options.queue) != alias:
+        return None
+    return row_of(task.name, task.schedule, str(project.TIME_ZONE))
 
 
 def task_of(entry: Entry, alias: str) -> Task:

@@ -11,10 +11,11 @@ from typing import Any
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tpq.futures.following import CannotFollow, Followed, follow, in_code, task_of
+from django_tpq.futures.following import CannotFollow, Followed, follow, in_code, task_of, written
 from django_tpq.futures.signals import task_enqueued
 from tpq.message import storable
 from tpq.own import cursor_of
+from tpq.prepared import forget
 from tpq.schedules import Coming, ScheduleTable
 
 __all__ = ["Ticker"]
@@ -62,9 +63,10 @@ class Ticker:
             return self._look_at
         try:
             self._look_at = now + self._look(connection)
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
+        except psycopg.Error as error:  # a table that is missing, for one: calls run all the same
+            _raise_if_broken(error, connection)
             self._look_at = now + AGAIN
-            self._tell("of any kind", f"{error.diag.message_primary}")
+            self._tell("of any kind", _text(error))
         return self._look_at
 
     def _look(self, connection: psycopg.Connection[Any]) -> float:
@@ -95,8 +97,8 @@ class Ticker:
                 followed = follow(entry, self._alias, connection)
                 table.move(followed.entry)
         except Exception as error:  # whatever it is: of its arguments, of `unique`, of the server
-            if isinstance(error, psycopg.Error) and (connection.closed or connection.broken):
-                raise
+            _raise_if_broken(error, connection)
+            forget(connection)
             self._cannot(coming.id, name, _text(error), table)
             return True
         self._announce(followed)
@@ -127,9 +129,14 @@ class Ticker:
 
     def _sync(self, table: ScheduleTable) -> None:
         """Write down what stands in code, and say of each schedule that can not be followed here why not."""
-        for row in in_code(self._alias):
-            if table.sync(row):
-                logger.info("schedule %s: %s", row["name"], row["cron"] or f"every {row['every']}")
+        for task in in_code():
+            try:
+                row = written(task, self._alias)
+            except ImproperlyConfigured as error:
+                self._tell(task.name, _text(error))
+                continue
+            if row is not None and table.sync(row):
+                logger.info("schedule %s: %s", task.name, task.schedule)
         for entry in table.enabled():
             why = ""
             try:
@@ -142,6 +149,13 @@ class Ticker:
         self._is_synced = True
 
 
+def _raise_if_broken(error: Exception, connection: psycopg.Connection[Any]) -> None:
+    if isinstance(error, psycopg.Error) and (connection.closed or connection.broken):
+        raise error
+
+
 def _text(error: Exception) -> str:
     text = str(error) if isinstance(error, CLEAR) else f"{type(error).__name__}: {error}"
+    if isinstance(error, psycopg.Error):  # its details may show what is in a call
+        text = f"{type(error).__name__}: {error.diag.message_primary or 'the server refuses it'}"
     return storable(" ".join(text.split())[:LONGEST])
