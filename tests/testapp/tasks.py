@@ -232,3 +232,11 @@ def interrupt() -> None:
 def slot() -> Any:
     """What its own call says that it is for."""
     return current_call().slot
+
+
+@task
+def note_slot(path: str) -> None:
+    """Append to a file what slot the call is for, its id, and the time."""
+    call = current_call()
+    with open(path, "a") as file:
+        file.write(f"{call.slot.isoformat()} {call.id} {time.time()}\n")

@@ -2,7 +2,7 @@
 
 from typing import assert_type
 
-from django_tpq.futures import Exponential, Future, Snooze, TaskFunction
+from django_tpq.futures import Cron, Every, Exponential, Future, Snooze, TaskFunction
 from django_tpq.futures.decorators import task
 
 
@@ -26,6 +26,16 @@ def login(user: str, password: str) -> bool:
     return bool(user and password)
 
 
+@task(schedule=Cron("*/5 * * * *", tz="Europe/Berlin"), queue="mail")
+def nightly(number: int = 1) -> int:
+    return number
+
+
+@task(schedule=Every(60, args=[1]))
+def each_minute(number: int) -> int:
+    return number
+
+
 async def checked() -> None:
     assert_type(double(2), int)
     assert_type(double.delay(2), Future[int])
@@ -35,6 +45,9 @@ async def checked() -> None:
     assert_type(await double.delay(2), int)
     assert_type(double.delay(2).exception(wait=1), BaseException | None)
     assert_type(login.delay("Ada", password="x"), Future[bool])
+    assert_type(nightly.delay(), Future[int])
+    assert_type(each_minute(1), int)
+    nightly.using(schedule=Every(60))  # type: ignore[call-arg]
     double.delay("2")  # type: ignore[arg-type]
     greet.delay()  # type: ignore[call-arg]
     assert_type(patient.delay(1), Future[str])

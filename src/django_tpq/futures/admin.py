@@ -16,10 +16,11 @@ from django_tpq.futures.arguments import seen
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.loading import load_tasks
 from django_tpq.futures.models import CallQueue, Tally, Task
+from django_tpq.futures.schedule_admin import ScheduleAdmin
 from django_tpq.main.admin import DiedFilter, ErrorFilter, QueueAdmin
 from tpq import State
 
-__all__ = ["CallQueueAdmin", "TaskAdmin", "TaskFilter"]
+__all__ = ["CallQueueAdmin", "ScheduleAdmin", "TaskAdmin", "TaskFilter"]
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]

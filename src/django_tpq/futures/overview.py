@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from django_tpq.futures import queues
+from django_tpq.futures.models import Schedule
 from django_tpq.main.hearing import hearing
 from django_tpq.main.models import Consumer
 from tpq.heartbeat import PATIENCE
@@ -52,6 +53,16 @@ def consumers(alias: str) -> list[Any]:
     return [c for c in living if (c.now - c.beat_at).total_seconds() < PATIENCE]
 
 
+def _schedules(alias: str) -> Iterator[str]:
+    enabled = Schedule.objects.using(alias).filter(enabled=True)
+    if count := enabled.count():
+        next_at = enabled.aggregate(at=Min("next_at"))["at"]
+        when = next_at.isoformat(" ", "seconds") if next_at else "not planned yet"
+        yield f"{count} schedule(s), the next slot: {when}"
+    for schedule in enabled.exclude(error=""):
+        yield f"  !! schedule {schedule} is not followed: {schedule.error}"
+
+
 def report(alias: str, names: Sequence[str]) -> Iterator[str]:
     """The status in lines."""
     living = consumers(alias)
@@ -70,4 +81,5 @@ def report(alias: str, names: Sequence[str]) -> Iterator[str]:
             yield f"  !! {number} call(s) of {task}: no executor knows this task yet"
         if q.unknown:
             yield "     was it renamed? @task(aliases=[…]); `executor --check` says what else can not be run"
+    yield from _schedules(alias)
     yield f"messages come by {hearing(alias).text}"

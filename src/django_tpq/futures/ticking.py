@@ -96,7 +96,7 @@ class Ticker:
                 name = entry.name
                 followed = follow(entry, self._alias, connection)
                 table.move(followed.entry)
-        except Exception as error:  # whatever it is: of its arguments, of `unique`, of the server
+        except Exception as error:  # noqa: BLE001 - of its arguments, of `unique`, of the server: whatever it is
             _raise_if_broken(error, connection)
             forget(connection)
             self._cannot(coming.id, name, _text(error), table)
