@@ -29,6 +29,13 @@ TOLD = {
         "1\n",
     ],
     "docs/howto/deploys.md": ["sent to ada@example.org\nmyapp.mails.send 1\n"],
+    "docs/howto/periodic.md": [
+        "True 7 at most\n",
+        "at nine people False is followed\n",
+        "myapp.tasks.nightly code True is followed\n",
+        "myapp.tasks.tidy code True is followed\n",
+        "often people True is followed\n",
+    ],
     "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
 }
 
