@@ -68,6 +68,7 @@ ELSEWHERE = {
     "clear": "takes all it can get",
     "consumers/overdue": "takes all that are overdue",
     "results/purge": "is tried below, on a table of results",
+    "schedules/lock": "takes the one that it is told",
 }
 
 SWITCHES = ("hashjoin", "mergejoin", "material", "indexscan", "bitmapscan", "seqscan")
