@@ -538,6 +538,17 @@ def test_a_schedule_in_code_for_a_queue_that_there_is_not_stops_no_other(clock, 
     assert warning.startswith("schedule lost is not followed: there is no call queue 'nowhere' in TPQ_QUEUES")
 
 
+def test_a_schedule_in_code_that_the_server_refuses_stops_no_other(clock, in_code, caplog):
+    in_code(Cron(f"{','.join(['1'] * 200)} * * * *"), name="long")
+    in_code(Every(60), name="fine")
+    schedule(due=1)
+    clock.look()
+    assert {row.name for row in Schedule.objects.all()} == {"mine", "fine"}
+    assert len(calls()) == 1
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("schedule long is not followed: StringDataRightTruncation: value too long")
+
+
 def test_a_row_that_nobody_can_even_look_at_does_not_stop_the_executor(clock, caplog):
     schedule()
     by_sql(next_at="infinity")

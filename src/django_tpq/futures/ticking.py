@@ -132,11 +132,10 @@ class Ticker:
         for task in in_code():
             try:
                 row = written(task, self._alias)
-            except ImproperlyConfigured as error:
+                if row is not None and table.sync(row):
+                    logger.info("schedule %s: %s", task.name, task.schedule)
+            except (ImproperlyConfigured, psycopg.DataError, psycopg.IntegrityError) as error:
                 self._tell(task.name, _text(error))
-                continue
-            if row is not None and table.sync(row):
-                logger.info("schedule %s: %s", task.name, task.schedule)
         for entry in table.enabled():
             why = ""
             try:
