@@ -128,20 +128,15 @@ class Consumer(Generic[M]):
     def _is_over(self) -> bool:
         if self._stopping:
             is_late = time.monotonic() > self._deadline
-            if self._stuck and (is_late or len(self._hand) <= len(self._stuck)):
-                return self._abandon_stuck()
+            while self._stuck and (is_late or len(self._hand) <= len(self._stuck)):
+                is_late = False  # what does not end is all that is left: it is given up, and settled by the next turn
+                self._stuck.pop()()
             return not self._hand or is_late
         if not self._hand.is_settled:
             return False
         is_at_limit = self._lanes.left == 0
         is_done = self._drain and self._consumer and (self._has_nothing_left or is_at_limit)
         return bool(is_done) or (is_at_limit and not self._board.state)
-
-    def _abandon_stuck(self) -> bool:
-        """What does not end is all that is left: it is given up, and settled by the next turn."""
-        while self._stuck:
-            self._stuck.pop()()
-        return False
 
     @property
     def _has_nothing_left(self) -> bool:

@@ -9,18 +9,16 @@ from datetime import timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tpq.arrays import numbers
-from tpq.entrance import Cursor, Entrance
+from tpq.entrance import Cursor
+from tpq.filters import NO_FILTERS, Filters, shape, wanted
 from tpq.floors import EVERYWHERE, Floors, in_order
 from tpq.message import Message
 from tpq.statements import compose
+from tpq.upkeep import Upkeep
 
 __all__ = ["Filters", "QueueTable", "Receipt"]
 
 Row = TypeVar("Row")
-Filters = Mapping[str, Any]
-"""Columns and the values they must have; None means NULL."""
-
-NO_FILTERS: Filters = {}
 
 
 class Receipt(NamedTuple):
@@ -30,7 +28,7 @@ class Receipt(NamedTuple):
     claim_no: int
 
 
-class QueueTable(Entrance, Generic[Row]):
+class QueueTable(Upkeep, Generic[Row]):
     """A queue's table on a connection.
 
     Args:
@@ -96,8 +94,8 @@ class QueueTable(Entrance, Generic[Row]):
         self, count: int = 500, filters: Filters = NO_FILTERS, window: timedelta | None = None
     ) -> list[tuple[int, str]]:
         """Bring back what fell due in the last `window`, or ever; (id, new state) of each."""
-        statement = compose("promote", self.name, filters=_shape(filters))
-        return self._rows(statement, {"count": count, "window": window, **_wanted(filters)})
+        statement = compose("promote", self.name, filters=shape(filters))
+        return self._rows(statement, {"count": count, "window": window, **wanted(filters)})
 
     def next_due(self, window: timedelta | None = None) -> float | None:
         """Seconds until the next message falls due, or minus those since it did; None when none waits."""
@@ -176,41 +174,11 @@ class QueueTable(Entrance, Generic[Row]):
         """Make leases last from now on."""
         return self._settled_alike("extend", receipts, {"lease": lease})
 
-    # Dead letters, counts, the bell -----------------------------------------------------------------------
-
-    def cancel(
-        self,
-        number: int,
-        error: str,
-        keep: timedelta | None = None,
-        type: str | None = None,  # noqa: A002 - as everywhere
-        filters: Filters = NO_FILTERS,
-    ) -> str | None:
-        """Cancel a message: one that waits ends dead, one that runs is marked. Its state then; None: it has ended."""
-        values = {"id": number, "error": error, "keep": keep, "type": type}
-        rows = self._rows(compose("cancel", self.name, filters=_shape(filters)), values | _wanted(filters))
-        return str(rows[0][0]) if rows else None
-
-    def cancelled(self, ids: Sequence[int]) -> set[int]:
-        """Which of these messages that run are marked as cancelled."""
-        return {row[0] for row in self._rows(compose("cancelled", self.name), {"ids": list(ids)})}
-
-    def requeue(self, ids: Sequence[int], delay: timedelta | None = None) -> set[int]:
-        """Revive dead letters, at once or after a delay; the ids of those that moved."""
-        values = {"ids": list(ids), "delay": delay}
-        return {row[0] for row in self._rows(compose("requeue", self.name), values)}
-
-    def discard(self, ids: Sequence[int]) -> set[int]:
-        """Delete dead letters; the ids of those that were some."""
-        return {row[0] for row in self._rows(compose("discard", self.name), {"ids": list(ids)})}
+    # Counts and places ------------------------------------------------------------------------------------
 
     def advance(self, place: int) -> None:
         """Let new messages fall in behind this place in the line."""
         self._value("advance", {"place": place})
-
-    def purge(self, count: int = 1000) -> int:
-        """Delete dead letters that were kept long enough; how many."""
-        return len(self._rows(compose("purge", self.name), {"count": count}))
 
     def states(self, ids: Sequence[int], column: str = "id") -> dict[int, tuple[str, str | None, bool, Any]]:
         """What became of messages, by id: state, error, whether deliveries are used up, a column. Not in it: gone."""
@@ -226,37 +194,11 @@ class QueueTable(Entrance, Generic[Row]):
         """Delete what nobody has taken yet; how many."""
         return int(self._value("clear", {}, filters))
 
-    def channel(self) -> str:
-        """The name of the queue's bell."""
-        return str(self._value("channel"))
-
-    def ask(self, seconds: float) -> bool | None:
-        """Ask to be woken for a while. False: what was added until now may not have rung; None: it can not be asked."""
-        answer = self._value("ask", {"ms": int(seconds * 1000)})
-        return None if answer is None else bool(answer)
-
-    def is_crowded(self) -> bool:
-        """Whether somebody's commit waits for another's ring."""
-        return bool(self._value("crowded"))
-
-    def ring(self, why: str = "") -> None:
-        """Wake whoever listens to this queue."""
-        self._value("ring", {"table": self.quoted, "why": why})
-
-    def ring_if_asked(self) -> None:
-        """Wake whoever has asked for it: long after messages were added, their transaction was committed."""
-        self._rows(compose("ring_if_asked", self.name), {})
-
-    @property
-    def quoted(self) -> str:
-        """The table's name as PostgreSQL reads names."""
-        return '"' + self.name.replace('"', '""') + '"'
-
     # ------------------------------------------------------------------------------------------------------
 
     def _read(self, name: str, values: dict[str, Any], filters: Filters) -> list[Row]:
-        statement = compose(name, self.name, returning=self.columns, filters=_shape(filters))
-        return [self._row(row) for row in self._rows(statement, values | _wanted(filters))]
+        statement = compose(name, self.name, returning=self.columns, filters=shape(filters))
+        return [self._row(row) for row in self._rows(statement, values | wanted(filters))]
 
     def _claimed(self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS) -> list[Row]:
         return [self._row(row[2:]) for row in self._in_order(name, values, filters)]
@@ -264,9 +206,9 @@ class QueueTable(Entrance, Generic[Row]):
     def _in_order(
         self, name: str, values: dict[str, Any], filters: Filters = NO_FILTERS
     ) -> list[tuple[Any, ...]]:
-        shape, one = _shape(filters), values["count"] == 1
-        statement = compose(name, self.name, returning=self.columns, filters=shape, one=one)
-        return in_order(self._rows(statement, values | _wanted(filters)))
+        one = values["count"] == 1
+        statement = compose(name, self.name, returning=self.columns, filters=shape(filters), one=one)
+        return in_order(self._rows(statement, values | wanted(filters)))
 
     def _settled_alike(
         self, name: str, receipts: Sequence[tuple[int, int]], values: Mapping[str, Any] = NO_FILTERS
@@ -287,15 +229,3 @@ class QueueTable(Entrance, Generic[Row]):
         ids, claim_nos = numbers([r[0] for r in receipts]), numbers([r[1] for r in receipts])
         given = {"ids": ids, "claim_nos": claim_nos, **values}
         return {row[0] for row in self._rows(compose(name, self.name), given)}
-
-    def _value(self, name: str, values: Mapping[str, Any] = NO_FILTERS, filters: Filters = NO_FILTERS) -> Any:
-        statement = compose(name, self.name, filters=_shape(filters))
-        return self._rows(statement, {**values, **_wanted(filters)})[0][0]
-
-
-def _shape(filters: Filters) -> tuple[tuple[str, bool], ...]:
-    return tuple((column, value is None) for column, value in filters.items())
-
-
-def _wanted(filters: Filters) -> dict[str, Any]:
-    return {f"where_{column}": value for column, value in filters.items() if value is not None}
