@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tpq.arrays import numbers
+from tpq.message import decode
 from tpq.statements import compose
 
 __all__ = ["TABLE", "Coming", "Entry", "ScheduleTable", "install_statement", "uninstall_statement"]
@@ -48,7 +49,7 @@ class Entry(NamedTuple):
     next_at: datetime | None
     error: str
     now: datetime
-    """The server's clock when it was read."""
+    """What counted as now when it was read."""
 
 
 def install_statement() -> str:
@@ -62,24 +63,29 @@ def uninstall_statement() -> str:
 
 
 class ScheduleTable:
-    """The table on a connection."""
+    """The table on a connection.
 
-    def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
+    Args:
+        cursor: makes cursors of the connection to use.
+        ahead: by how much what counts as now is ahead of the server's clock.
+    """
+
+    def __init__(self, cursor: Cursor, ahead: timedelta = timedelta(0)) -> None:
+        self._cursor, self._ahead = cursor, ahead
 
     def coming(self, count: int, but: Sequence[int] = ()) -> list[Coming]:
         """The enabled schedules that are due next, but for some. Locks nothing."""
-        rows = self._rows("schedules/coming", {"count": count, "but": numbers(but)})
+        rows = self._rows("schedules/coming", {"count": count, "but": numbers(but), "ahead": self._ahead})
         return [Coming(*row) for row in rows]
 
     def enabled(self) -> list[Entry]:
         """All that are enabled."""
-        return [Entry(*row) for row in self._rows("schedules/enabled", {})]
+        return [_entry(row) for row in self._rows("schedules/enabled", {"ahead": self._ahead})]
 
     def lock(self, number: int) -> Entry | None:
         """Lock a schedule until the transaction ends; None: it is not due any more, or somebody else is at it."""
-        rows = self._rows("schedules/lock", {"id": number})
-        return Entry(*rows[0]) if rows else None
+        rows = self._rows("schedules/lock", {"id": number, "ahead": self._ahead})
+        return _entry(rows[0]) if rows else None
 
     def move(self, entry: Entry) -> None:
         """Keep what became of a locked schedule: the last columns of its row. It has no error."""
@@ -99,6 +105,19 @@ class ScheduleTable:
         with self._cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall()) if name not in SILENT else []
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    """A row, whose JSON may come as text: Django has its connections do so."""
+    entry = Entry(*row)
+    return entry._replace(args=_decoded(entry.args), kwargs=_decoded(entry.kwargs))
+
+
+def _decoded(value: Any) -> Any:
+    try:
+        return decode(value)
+    except ValueError:  # a text in it, which is no list and no object
+        return value
 
 
 SILENT = ("schedules/move", "schedules/report")

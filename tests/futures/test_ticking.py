@@ -15,7 +15,7 @@ from django_tpq.futures.decorators import TaskFunction
 from django_tpq.futures.models import CallQueue, Schedule
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.signals import task_enqueued
-from django_tpq.futures.ticking import Ticker
+from django_tpq.futures.ticking import IDLE, LOOK, Ticker
 from django_tpq.main.connections import connect
 from tests.testapp import tasks
 from tests.testapp.models import MailQueue
@@ -39,7 +39,8 @@ class Clock:
         """Look now, as often as there is something to do."""
         for _ in range(50):
             self.ticker._look_at = 0.0
-            self.wait = self.ticker._look(self.connection)
+            wait = self.ticker._look(self.connection)
+            self.wait = IDLE if wait is None else min(LOOK, wait)
             if self.wait:
                 return self.wait
         raise AssertionError("it does not come to rest")
@@ -598,7 +599,7 @@ def test_the_look_reads_an_index(clock):
         cursor.execute("ANALYZE tpq_schedule")
         cursor.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {compose('schedules/coming', TABLE)}",
-            {"count": 10, "but": "{}"},
+            {"count": 10, "but": "{}", "ahead": "0"},
         )
         (plan,) = cursor.fetchone()
     text = json.dumps(plan)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from django_tpq.futures.models import CallQueue
+from django_tpq.futures import Future
+from django_tpq.futures.models import CallQueue, Schedule
 from django_tpq.futures.moments import ahead
 from django_tpq.main.errors import QueueEmpty
 from django_tpq.testing import assert_enqueued, clock, run_pending
@@ -154,3 +155,39 @@ def test_its_fixture(tpq_clock, tpq):
     tasks.add.using(delay=60).delay(1, 2)
     tpq_clock.advance(minutes=1)
     assert len(tpq.run_pending()) == 1
+
+
+# Periodic tasks -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hourly():
+    return Schedule.objects.create(name="hourly", task="tests.testapp.tasks.slot", every=HOUR, misfire="skip")
+
+
+def test_slots_come_when_the_clock_is_moved_and_each_has_its_call(hourly):
+    with clock() as moved:
+        assert outcomes() == []
+        for _ in range(3):
+            moved.advance(HOUR)
+            assert outcomes() == ["returned"]
+            hourly.refresh_from_db()
+            assert Future.get(hourly.last_call).result() == hourly.last_at
+            assert moved.now() - HOUR < hourly.last_at <= moved.now()
+
+
+@pytest.mark.parametrize(("overlap", "calls"), [("queue", 24), ("skip", 1)])
+def test_a_leap_goes_from_slot_to_slot_and_nobody_runs_the_calls_meanwhile(hourly, overlap, calls):
+    Schedule.objects.update(overlap=overlap)
+    with clock() as moved:
+        moved.advance(DAY)
+        assert outcomes() == ["returned"] * calls
+
+
+def test_a_schedule_that_can_not_be_followed_is_no_reason_to_fail(hourly):
+    Schedule.objects.update(task="nobody.knows")
+    with clock() as moved:
+        moved.advance(HOUR)
+        assert outcomes() == []
+    hourly.refresh_from_db()
+    assert "nobody.knows" in hourly.error

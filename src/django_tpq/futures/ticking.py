@@ -6,6 +6,7 @@ its next slot: however many look, and whoever dies, each slot has one call.
 
 import logging
 import time
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -43,10 +44,11 @@ class Ticker:
 
     Args:
         alias: the database.
+        ahead: by how much what counts as now is ahead of the server's clock.
     """
 
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
+    def __init__(self, alias: str, ahead: timedelta = timedelta(0)) -> None:
+        self._alias, self._ahead = alias, ahead
         self._is_synced = False
         self._look_at = self._again_at = 0.0
         self._unable: set[int] = set()
@@ -62,16 +64,23 @@ class Ticker:
         if now < self._look_at:
             return self._look_at
         try:
-            self._look_at = now + self._look(connection)
+            wait = self._look(connection)
+            self._look_at = now + (IDLE if wait is None else min(LOOK, wait))
         except psycopg.Error as error:  # a table that is missing, for one: calls run all the same
             _raise_if_broken(error, connection)
             self._look_at = now + AGAIN
             self._tell("of any kind", _text(error))
         return self._look_at
 
-    def _look(self, connection: psycopg.Connection[Any]) -> float:
-        """Follow what is due; seconds until the next look."""
-        table = ScheduleTable(cursor_of(connection))
+    def leap(self, connection: psycopg.Connection[Any], by: timedelta) -> None:
+        """Let so much time pass, slot after slot, as if nobody ran the calls meanwhile: for clocks that tests move."""
+        end = self._ahead + by
+        while (wait := self._look(connection)) is not None and self._ahead + timedelta(seconds=wait) <= end:
+            self._ahead += timedelta(seconds=wait)
+
+    def _look(self, connection: psycopg.Connection[Any]) -> float | None:
+        """Follow what is due; seconds until the next is, or None: there is none."""
+        table = ScheduleTable(cursor_of(connection), self._ahead)
         if not self._is_synced:
             self._sync(table)
         if time.monotonic() >= self._again_at:
@@ -79,9 +88,9 @@ class Ticker:
             self._again_at = time.monotonic() + AGAIN
         coming = table.coming(AT_ONCE, sorted(self._unable))
         if not coming:
-            return IDLE
+            return None
         if coming[0].wait > 0:
-            return min(LOOK, coming[0].wait)
+            return coming[0].wait
         was_ours = [self._try(each, table, connection) for each in coming if each.wait <= 0]
         return 0.0 if any(was_ours) else LOCKED
 
