@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
+from django_tpq.futures import CallCancelled
 from django_tpq.futures.models import CallQueue, Result, Task
 from django_tpq.main.models import Consumer
 from tests.docs.reader import blocks
@@ -128,6 +129,23 @@ def test_who_tends_dead_letters_moves_them_and_makes_no_calls(act, by_hand):
         assert list(Task.objects.all()) == []
         is_denied(lambda: tasks.add.delay(1, 2))
     assert list(Result.objects.values_list("token", flat=True)) == [futures[1]._call.token]
+
+
+def test_who_tends_dead_letters_cancels_calls_and_a_producer_does_not(act):
+    call = tasks.add.delay(1, 2)
+    with act("app_producer"):
+        is_denied(call.cancel)
+        assert call.progress() is None
+    with act("app_operator"):
+        assert call.cancel()
+    with pytest.raises(CallCancelled):
+        call.result()
+
+
+def test_a_producer_holds_keys_for_a_period(act):
+    with act("app_producer"):
+        once = tasks.index.using(unique_for=3600)
+        once.delay(1)
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """Calls of which there is one at a time."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connections, transaction
 
 from django_tpq.futures import DuplicateCall, task
-from django_tpq.futures.models import CallQueue
+from django_tpq.futures.models import CallQueue, Key
+from django_tpq.testing import clock
 from tests.testapp import tasks
+from tpq.keys import KeyTable
 
 
 def keys():
@@ -140,3 +143,102 @@ def test_of_many_producers_at_once_one_call_is_left(transactional_db, on_duplica
         thread.join()
     assert len(futures) == 80
     assert CallQueue.objects.count() == 1
+
+
+# For a period ---------------------------------------------------------------------------------------------
+
+
+def test_a_key_may_be_held_for_a_period_though_the_call_has_ended(by_hand):
+    hourly = tasks.index.using(unique_for=3600)
+    first = hourly.delay(1)
+    by_hand.work()
+    assert hourly.delay(1) == first
+    assert first.result() == "1:en"
+    assert CallQueue.objects.count() == 0
+    assert hourly.delay(2) != first
+
+
+def test_when_the_period_is_over_there_may_be_another(by_hand):
+    hourly = tasks.index.using(unique_for=timedelta(hours=1))
+    with clock() as moved:
+        first = hourly.delay(1)
+        by_hand.work()
+        moved.advance(minutes=59)
+        assert hourly.delay(1) == first
+        moved.advance(minutes=2)
+        second = hourly.delay(1)
+        assert second != first
+        moved.advance(minutes=59)
+        assert hourly.delay(1) == second
+
+
+def test_a_call_that_has_not_ended_holds_its_key_longer_than_the_period(transactional_db):
+    hourly = tasks.index.using(unique_for=1, delay=86400)
+    first = hourly.delay(1)
+    with clock() as moved:
+        moved.advance(hours=1)
+        assert hourly.delay(1) == first
+
+
+def test_an_error_says_that_a_call_was_made_not_long_ago(by_hand):
+    hourly = tasks.refresh.using(unique_for=3600)
+    hourly.delay(7)
+    by_hand.work()
+    with pytest.raises(DuplicateCall, match="was made not long ago"):
+        hourly.delay(7)
+    assert CallQueue.objects.count() == 0
+    with pytest.raises(DuplicateCall, match="has the key"):
+        tasks.refresh.using(unique_for=3600, on_duplicate="error").delay(7)
+
+
+def test_one_that_waits_is_replaced_within_the_period_too(by_hand):
+    hourly = tasks.refresh.using(unique_for=3600)
+    hourly.using(delay=60).delay(7, source="first")
+    second = hourly.delay(7, source="second")
+    by_hand.work()
+    assert second.result() == "second"
+    with pytest.raises(DuplicateCall):
+        hourly.delay(7, source="third")
+
+
+def test_a_period_that_is_rolled_back_never_was(by_hand):
+    hourly = tasks.index.using(unique_for=3600)
+    with transaction.atomic():
+        hourly.delay(1)
+        transaction.set_rollback(True)
+    hourly.delay(1)
+    assert CallQueue.objects.count() == 1
+
+
+def test_two_at_the_same_moment_hold_it_once(by_hand, transactional_db):
+    hourly = tasks.index.using(unique_for=3600)
+    futures, barrier = [], threading.Barrier(4)
+
+    def call():
+        barrier.wait()
+        futures.append(hourly.delay(1))
+        connections.close_all()
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(futures)) == 1
+    assert Key.objects.get().number == CallQueue.objects.get().pk
+
+
+def test_keys_whose_period_is_over_are_forgotten(by_hand):
+    tasks.index.using(unique_for=3600).delay(1)
+    tasks.index.using(unique_for=0.001).delay(2)
+    time.sleep(0.01)
+    assert KeyTable(by_hand.connection.cursor).purge(100) == 1
+    assert Key.objects.count() == 1
+
+
+def test_a_period_needs_a_key():
+    with pytest.raises(ValueError, match="give `unique`, too"):
+        task(unique_for=60)(plain)
+
+
+def plain() -> None: ...

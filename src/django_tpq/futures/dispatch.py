@@ -21,7 +21,7 @@ from django_tpq.futures.codecs import Codec, codec, usual
 from django_tpq.futures.future import Future
 from django_tpq.futures.inlining import at_once
 from django_tpq.futures.masking import named
-from django_tpq.futures.once import insert_once
+from django_tpq.futures.once import hold, insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.signals import task_enqueued
@@ -30,6 +30,7 @@ from django_tpq.futures.uniqueness import key_of
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
 from tpq.entrance import Entrance
+from tpq.keys import KeyTable
 
 __all__ = ["dispatch", "dispatch_many", "insert", "insert_many", "insert_on"]
 
@@ -90,9 +91,16 @@ def insert_on(
     if is_unique:
         function = getattr(task, "function", task)
         values["unique_key"] = key_of(task.name, function, options.unique, *given, values["payload"][SIZE:])
+        if options.unique_for is not None and KeyTable(table.cursor).holder(values["unique_key"]):
+            return None
     due = (options.due or timedelta(0)) + delay
     number = table.put(values, due, unique=is_unique)
-    return None if number is None else CallId(options.queue, number, token)
+    if number is None:
+        return None
+    call = CallId(options.queue, number, token)
+    if options.unique_for is not None:
+        hold(table.cursor, options, values["unique_key"], call, force=True)
+    return call
 
 
 def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:

@@ -37,6 +37,7 @@ from tpq.board import Board
 from tpq.consumer import Consumer
 from tpq.exchange import ExchangeTable
 from tpq.finished import tend
+from tpq.keys import KeyTable
 from tpq.lanes import Lanes, Side
 from tpq.own import cursor_of
 from tpq.table import QueueTable
@@ -233,7 +234,7 @@ class Executor:
         """Purge some of what is over. If there may be more of it, the next turn goes on: as many go as come."""
         counts = [table.purge(PURGED) for table in tables(self._names, connection).values()]
         counts.append(store().purge(connection.cursor, PURGED))
-        counts.append(self._reports.purge(connection, PURGED))
+        counts += [self._reports.purge(connection, PURGED), KeyTable(connection.cursor).purge(PURGED)]
         self._cleaned_at = -HOUSEKEEPING if max(counts) >= PURGED else time.monotonic()
 
     # What has to end --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django_tpq.futures.managers import CallQueueManager
 from django_tpq.futures.timetable import Schedule
 from django_tpq.main.models import BaseQueue
 
-__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Progress", "Result", "Schedule", "Tally", "Task"]
+__all__ = ["BaseCallQueue", "CallQueue", "Finished", "Key", "Progress", "Result", "Schedule", "Tally", "Task"]
 
 
 class BaseCallQueue(BaseQueue):
@@ -79,6 +79,22 @@ class Finished(models.Model):
 
     def __str__(self) -> str:
         return f"finished call {self.number} of {self.task}"
+
+
+class Key(models.Model):
+    """A unique key that is held for a period (`unique_for`), by the call that was made last with it."""
+
+    key = models.CharField(max_length=255, primary_key=True)
+    queue = models.CharField(max_length=24)
+    number = models.BigIntegerField()
+    token = models.CharField(max_length=22)
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "tpq_key"
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Progress(models.Model):

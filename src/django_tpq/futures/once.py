@@ -8,10 +8,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.errors import DuplicateCall
+from django_tpq.futures.moments import ahead
+from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered
 from django_tpq.futures.signing import SIZE
 from django_tpq.futures.uniqueness import key_of
+from django_tpq.main.durations import seconds
 from django_tpq.main.managers import QueueManager
+from tpq.entrance import Cursor
+from tpq.keys import KeyTable
 
 __all__ = ["insert_once"]
 
@@ -32,22 +37,62 @@ def insert_once(
     Raises:
         DuplicateCall: there is another, and the task's `on_duplicate` says so, or it runs already.
     """
-    options, columns = task.options, ("id", "token", *returning)
     function = getattr(task, "function", task)
-    key = key_of(task.name, function, options.unique, *arguments, values["payload"][SIZE:])
-    row = None
+    key = key_of(task.name, function, task.options.unique, *arguments, values["payload"][SIZE:])
+    if task.options.unique_for is None:
+        return _insert(manager, wrapper, task, {**values, "unique_key": key}, returning)[:2]
+    try:
+        with transaction.atomic(using=wrapper.alias):
+            call, more, has_replaced = _insert(
+                manager, wrapper, task, {**values, "unique_key": key}, returning
+            )
+            if call.token == values["token"]:
+                hold(wrapper.cursor, task.options, key, call, force=has_replaced)
+    except _Held as held:
+        _refuse(task, key, held.call, "was made not long ago")
+        return held.call, (None,) * len(returning)
+    return call, more
+
+
+class _Held(Exception):
+    """A call holds the key whose period is not over."""
+
+    def __init__(self, call: CallId) -> None:
+        self.call = call
+
+
+def hold(cursor: Cursor, options: TaskOptions, key: str, call: CallId, *, force: bool) -> None:
+    """Hold a key for the task's period.
+
+    Raises:
+        _Held: another call does.
+    """
+    assert options.unique_for is not None  # noqa: S101 - asked before
+    table = KeyTable(cursor, ahead.get())
+    if not table.take(key, call, seconds(options.unique_for), force=force) and (other := table.holder(key)):
+        raise _Held(CallId(*other))
+
+
+def _insert(
+    manager: QueueManager[Any],
+    wrapper: BaseDatabaseWrapper,
+    task: Registered,
+    values: Mapping[str, Any],
+    returning: tuple[str, ...],
+) -> tuple[CallId, tuple[Any, ...], bool]:
+    """As `insert_once`, among those that have not ended; and whether one was replaced."""
+    options, columns, key = task.options, ("id", "token", *returning), values["unique_key"]
+    row, has_replaced = None, False
     for _ in range(TRIES):
         if options.on_duplicate == "replace":
-            row = _replace(manager, wrapper, {**values, "unique_key": key}, options.due, columns)
+            row, has_replaced = _replace(manager, wrapper, values, options.due, columns)
         else:
-            row = manager.door(wrapper).put_row(
-                {**values, "unique_key": key}, options.due, columns, unique=True
-            )
+            row = manager.door(wrapper).put_row(values, options.due, columns, unique=True)
         if row is not None:
             break
         row = _living(manager, key).values_list(*columns, "state").first()
         if row is not None and (options.on_duplicate != "replace" or row[-1] == "claimed"):
-            _refuse(task, key, CallId(options.queue, row[0], row[1]))
+            _refuse(task, key, CallId(options.queue, row[0], row[1]), "runs already")
             row = row[:-1]
             break
         row = None
@@ -55,7 +100,7 @@ def insert_once(
         raise DuplicateCall(
             f"task {task.name}: calls with the key {key!r} come and go too quickly to be told apart"
         )
-    return CallId(options.queue, row[0], row[1]), tuple(row[2:])
+    return CallId(options.queue, row[0], row[1]), tuple(row[2:]), has_replaced
 
 
 def _replace(
@@ -64,21 +109,21 @@ def _replace(
     values: Mapping[str, Any],
     due: Any,
     columns: Any,
-) -> tuple[Any, ...] | None:
+) -> tuple[tuple[Any, ...] | None, bool]:
     with transaction.atomic(using=wrapper.alias):
         waiting = _living(manager, values["unique_key"]).filter(state__in=["ready", "waiting"])
-        waiting._raw_delete(wrapper.alias)
-        return manager.door(wrapper).put_row(values, due, columns, unique=True)
+        count = waiting._raw_delete(wrapper.alias)
+        return manager.door(wrapper).put_row(values, due, columns, unique=True), count > 0
 
 
 def _living(manager: QueueManager[Any], key: str) -> Any:
     return manager.using(manager.db_for_queue).filter(unique_key=key).exclude(state="dead")
 
 
-def _refuse(task: Registered, key: str, other: CallId) -> None:
+def _refuse(task: Registered, key: str, other: CallId, why: str) -> None:
     if task.options.on_duplicate == "error":
         raise DuplicateCall(f"task {task.name}: the call {other} has the key {key!r} already")
     if task.options.on_duplicate == "replace":
         raise DuplicateCall(
-            f"task {task.name}: the call {other} with the key {key!r} runs already and can not be replaced"
+            f"task {task.name}: the call {other} with the key {key!r} {why} and can not be replaced"
         )

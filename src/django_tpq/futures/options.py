@@ -43,6 +43,7 @@ class Options(TypedDict, total=False):
     retry_on: ErrorTypes
     give_up_on: ErrorTypes
     unique: UniqueOption
+    unique_for: timedelta | float | None
     on_duplicate: str
     expires: timedelta | float | datetime | None
     timeout: timedelta | float | None
@@ -80,6 +81,8 @@ class TaskOptions:
     unique: UniqueOption = None
     """Of calls with the same key there is one at a time, until it has ended or is dead. `"args"`: one for each set of
     arguments; a template like `"account:{account_id}"`; or a function of the arguments that returns text."""
+    unique_for: timedelta | float | None = None
+    """For how long (seconds or a timedelta) there is no other call with its key, though it may have ended before."""
     on_duplicate: str = "existing"
     """What becomes of a call whose key another has: `existing`: its future is the other's; `error`: `DuplicateCall`;
     `replace`: it takes the place of the other, unless that runs already (then `DuplicateCall`)."""
@@ -112,7 +115,7 @@ class TaskOptions:
         _moment("expires", self.expires) if isinstance(self.expires, datetime) else _duration(
             "expires", self.expires
         )
-        _limit(self.timeout)
+        _limit("timeout", self.timeout)
         if self.executor is not None and self.executor not in LANES:
             raise ValueError(f"executor must be one of {', '.join(LANES)}, not {self.executor!r}")
         if self.atomic and self.executor == "async":
@@ -123,6 +126,9 @@ class TaskOptions:
         _errors("retry_on", self.retry_on)
         _errors("give_up_on", self.give_up_on)
         check(self.unique)
+        _limit("unique_for", self.unique_for)
+        if self.unique_for is not None and self.unique is None:
+            raise ValueError("unique_for says for how long a key is held: give `unique`, too")
         masking.check(self.secret, self.unique)
         if self.on_duplicate not in DUPLICATES:
             raise ValueError(
@@ -163,10 +169,10 @@ class TaskOptions:
         return duration if duration and duration > timedelta(0) else None
 
 
-def _limit(timeout: Any) -> None:
-    _duration("timeout", timeout)
-    if timeout is not None and not timeout:
-        raise ValueError("timeout must be longer than nothing")
+def _limit(name: str, value: Any) -> None:
+    _duration(name, value)
+    if value is not None and not value:
+        raise ValueError(f"{name} must be longer than nothing")
 
 
 def _backoff(value: Any) -> None:
