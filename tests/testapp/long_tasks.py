@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from django_tpq.futures import CallCancelled, current_call, task
+from django_tpq.logs import context
 from tests.testapp.models import PlainQueue
 
 QUICK = 0.01
@@ -234,3 +236,22 @@ def enqueue_in_process(body: Any) -> int:
 @task
 def hold_thread(seconds: float) -> None:
     hold(seconds)
+
+
+# Logs -----------------------------------------------------------------------------------------------------
+
+
+@task
+def say_in_thread() -> str:
+    return json.dumps(context())
+
+
+@task
+async def say_in_loop() -> str:
+    await asyncio.sleep(0)
+    return json.dumps(context())
+
+
+@task(executor="process")
+def say_in_process() -> str:
+    return json.dumps(context())

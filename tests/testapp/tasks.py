@@ -1,5 +1,6 @@
 """Tasks of the tests' own app."""
 
+import logging
 import os
 import signal
 import time
@@ -240,3 +241,8 @@ def note_slot(path: str) -> None:
     call = current_call()
     with open(path, "a") as file:
         file.write(f"{call.slot.isoformat()} {call.id} {time.time()}\n")
+
+
+@task
+def log_it(text: str) -> None:
+    logging.getLogger("shop").warning(text)
