@@ -37,6 +37,18 @@ TOLD = {
         "myapp.tasks.tidy code True is followed\n",
         "often people True is followed\n",
     ],
+    "docs/howto/places.md": ["124750 168 mail to ada\n"],
+    "docs/howto/limits.md": [
+        "1 10 CallExpired\n",
+        "longer than its timeout of 0.5 s (attempt 1); it was here:\n",
+        "True\n",
+    ],
+    "docs/howto/cancelling.md": [
+        "True CallCancelled\nFalse\n",
+        "100000.0 True True True\nTrue\ncancelled\n",
+    ],
+    "docs/howto/atomic.md": ["1 ValueError('wrong') ['right']\n"],
+    "docs/howto/logging.md": ["True\n"],
     "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
 }
 
