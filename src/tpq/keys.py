@@ -21,10 +21,11 @@ class KeyTable:
     Args:
         cursor: makes cursors of the connection to use.
         ahead: by how much what counts as now is ahead of the server's clock.
+        name: the table.
     """
 
-    def __init__(self, cursor: Cursor, ahead: timedelta = NOW) -> None:
-        self._cursor, self._ahead = cursor, ahead
+    def __init__(self, cursor: Cursor, ahead: timedelta = NOW, name: str = TABLE) -> None:
+        self._cursor, self._ahead, self._name = cursor, ahead, name
 
     def take(self, key: str, call: tuple[str, int, str], period: timedelta, *, force: bool = False) -> bool:
         """Let a call (queue, number, token) hold a key for a period; False: another does.
@@ -54,5 +55,5 @@ class KeyTable:
 
     def _rows(self, name: str, values: Mapping[str, Any]) -> list[Any]:
         with self._cursor() as cursor:
-            cursor.execute(compose(f"keys/{name}", TABLE), {"ahead": self._ahead, **values})
+            cursor.execute(compose(f"keys/{name}", self._name), {"ahead": self._ahead, **values})
             return list(cursor.fetchall())

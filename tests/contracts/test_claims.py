@@ -16,6 +16,8 @@ from psycopg import sql
 from tpq import schema
 from tpq.exchange import Along, ExchangeTable
 from tpq.floors import EVERYWHERE, Floors, _levels
+from tpq.keys import KeyTable
+from tpq.progress import ProgressTable
 from tpq.results import ResultTable
 from tpq.table import QueueTable, Receipt
 
@@ -68,6 +70,8 @@ ELSEWHERE = {
     "clear": "takes all it can get",
     "consumers/overdue": "takes all that are overdue",
     "results/purge": "is tried below, on a table of results",
+    "progress/purge": "is tried below, on a table of progress",
+    "keys/purge": "is tried below, on a table of keys",
     "schedules/lock": "takes the one that it is told",
 }
 
@@ -220,18 +224,37 @@ def test_settling_a_stale_queue_settles_what_was_claimed(stale):
     assert (table.ack(receipts), table.count()) == ({receipt.id for receipt in receipts}, 97)
 
 
-def test_purging_results_takes_as_many_as_asked(session_conn):
-    name = "stale_results"
+PURGES = {
+    "results": (
+        "(token text PRIMARY KEY, record bytea, over_at timestamptz)",
+        lambda name, cursor: ResultTable(name, cursor).purge(ASKED),
+        "expires_at",
+    ),
+    "progress": (
+        "(token text PRIMARY KEY, text text, over_at timestamptz)",
+        lambda name, cursor: ProgressTable(name, cursor).purge(timedelta(0), ASKED),
+        "at",
+    ),
+    "keys": (
+        "(key text PRIMARY KEY, queue text, over_at timestamptz)",
+        lambda name, cursor: KeyTable(cursor, name=name).purge(ASKED),
+        "until",
+    ),
+}
+
+
+@pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
+def test_purging_takes_as_many_as_asked(session_conn, purge):
+    columns, run, over_at = purge
+    name = "stale_rows"
     with session_conn.transaction(force_rollback=True):
-        session_conn.execute(
-            f"CREATE TABLE {name} (token text PRIMARY KEY, record bytea, expires_at timestamptz)"
-        )
-        session_conn.execute(f"CREATE INDEX ON {name} (expires_at)")
+        session_conn.execute(f"CREATE TABLE {name} {columns.replace('over_at', over_at)}")
+        session_conn.execute(f"CREATE INDEX ON {name} ({over_at})")
         fill = f"INSERT INTO {name} SELECT n, '', now() + %s FROM generate_series(%s::int, %s) n"
         session_conn.execute(fill, [HOUR, 1, 200])
         session_conn.execute(f"ANALYZE {name}")
         session_conn.execute(fill, [-HOUR, 201, 300])
-        assert ResultTable(name, session_conn.cursor).purge(ASKED) == ASKED
+        assert run(name, session_conn.cursor) == ASKED
         assert session_conn.execute(f"SELECT count(*) FROM {name}").fetchone() == (300 - ASKED,)
 
 

@@ -65,7 +65,7 @@ def test_a_claim_above_the_floors_touches_no_more_blocks_than_ever(snapshot, wor
 
 
 def claims(levels, blocks):
-    ask = {"consumer": 1, "count": 1}
+    ask = {"consumer": 1, "count": 1, "lane": 0}
     return {
         "above": blocks("claim", **ask, **levels._asdict()),
         "everywhere": blocks("claim", **ask, **EVERYWHERE._asdict()),

@@ -9,11 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
-
 from django_tpq.futures import CallCancelled, current_call, task
 from django_tpq.logs import context
-from tests.testapp.models import PlainQueue
 
 QUICK = 0.01
 """Seconds until the next attempt."""
@@ -29,6 +26,12 @@ def spend(seconds: float) -> None:
 def hold(seconds: float) -> None:
     """Time that nothing can interrupt."""
     time.sleep(seconds)
+
+
+def enqueue(body: Any) -> Any:
+    from tests.testapp.models import PlainQueue  # this module is imported before the apps are ready
+
+    return PlainQueue.objects.enqueue(body)
 
 
 def write(path: str, text: str) -> None:
@@ -140,7 +143,9 @@ def stubborn_in_process(seconds: float) -> None:
 
 @task(timeout=0.5, atomic=True)
 def late_in_transaction(seconds: float) -> None:
-    PlainQueue.objects.enqueue("never")
+    from django.db import connection
+
+    enqueue("never")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(%s)", [seconds])
 
@@ -216,12 +221,12 @@ def count_in_process(number: int, seconds: float) -> None:
 
 @task(atomic=True)
 def enqueue_once(body: Any) -> Any:
-    return PlainQueue.objects.enqueue(body) and body
+    return enqueue(body) and body
 
 
 @task(atomic=True, max_attempts=2, backoff=QUICK)
 def enqueue_and_stumble(body: Any) -> int:
-    PlainQueue.objects.enqueue(body)
+    enqueue(body)
     if current_call().attempt == 1:  # type: ignore[union-attr]
         raise ValueError("the first time")
     return 2
@@ -229,7 +234,7 @@ def enqueue_and_stumble(body: Any) -> int:
 
 @task(atomic=True, executor="process")
 def enqueue_in_process(body: Any) -> int:
-    PlainQueue.objects.enqueue(body)
+    enqueue(body)
     return os.getpid()
 
 

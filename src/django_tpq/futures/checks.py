@@ -108,8 +108,8 @@ def check_stranded(app_configs: "Sequence[AppConfig] | None" = None, **_: Any) -
 def _of_unknown(alias: str) -> Iterator[CheckMessage]:
     try:
         found = unknown(alias, queues.names_on(alias))
-    except (ConnectionDoesNotExist, DatabaseError):
-        return  # no table yet, or nobody answers: others say it better
+    except (ConnectionDoesNotExist, DatabaseError, AssertionError, RuntimeError):
+        return  # no table yet, nobody answers: others say it better; or it is a test that may not ask
     if found:
         told = ", ".join(f"{task} ({count})" for task, count in found.items())
         yield Warning(
