@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from django_tpq.futures.decorators import TaskFunction
+from django_tpq.futures.errors import CallCancelled
 from django_tpq.futures.future import Future
 
 __all__ = ["TaskExecutor"]
@@ -50,10 +51,12 @@ class TaskExecutor(concurrent.futures.Executor):
         return _results([self._submitted(future) for future in futures], timeout)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; wait for those there are."""
+        """Take no more calls; wait for those there are, or cancel them before."""
         self._is_shut = True
         with self._lock:
             left = set(self._open)
+        for future in left if cancel_futures else ():
+            future.cancel()
         if wait:
             concurrent.futures.wait(left)
 
@@ -65,9 +68,7 @@ class TaskExecutor(concurrent.futures.Executor):
         return fn
 
     def _submitted(self, call: Future[R]) -> "concurrent.futures.Future[R]":
-        future: concurrent.futures.Future[R] = concurrent.futures.Future()
-        future.call = call  # type: ignore[attr-defined]
-        future.set_running_or_notify_cancel()
+        future = _Submitted(call)
         with self._lock:
             self._open.add(future)
         call.add_done_callback(lambda done: self._settle(future, done))
@@ -77,9 +78,26 @@ class TaskExecutor(concurrent.futures.Executor):
         with self._lock:
             self._open.discard(future)
         try:
-            future.set_result(done.result())
+            value = done.result()
+        except CallCancelled:
+            concurrent.futures.Future.cancel(future)
+            future.set_running_or_notify_cancel()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the future raises it
             future.set_exception(error)
+        else:
+            future.set_result(value)
+
+
+class _Submitted(concurrent.futures.Future[R]):
+    """A future of `concurrent.futures` for a call of ours."""
+
+    def __init__(self, call: Future[R]) -> None:
+        super().__init__()
+        self.call = call
+
+    def cancel(self) -> bool:
+        """Cancel the call, also when it runs already; whether it had not ended."""
+        return not self.done() and self.call.cancel()
 
 
 def _results(futures: "list[concurrent.futures.Future[R]]", timeout: float | None) -> Iterator[R]:
