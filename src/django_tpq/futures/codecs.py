@@ -8,6 +8,9 @@ from django_tpq.conf import settings
 
 __all__ = ["RESTRICTED", "Codec", "JsonCodec", "PickleCodec", "codec", "usual"]
 
+_WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_READER = json.JSONDecoder()
+"""Kept: to make one takes as long as to use it (docs/decisions/0033)."""
 RESTRICTED = "restricted"
 """The value of TPQ_CODEC that lets nothing but JSON be written or read."""
 
@@ -49,10 +52,10 @@ class JsonCodec:
     name = "json"
 
     def dumps(self, value: Any) -> bytes:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return _WRITER.encode(value).encode()
 
     def loads(self, raw: bytes) -> Any:
-        return json.loads(raw)
+        return _READER.decode(raw.decode())
 
     def keeps_exceptions(self) -> bool:
         return False
