@@ -25,7 +25,9 @@ def test_it_can_be_followed_from_start_to_end(tmp_path):
     assert "main {'order': 9}" in told
     assert "executor started" in told
     assert "1 executor process(es) alive" in told
-    assert "myapp.tasks.area 0 1 0" in told
+    assert re.search(
+        r"myapp.tasks.area [01] [1-4] 0 ", told
+    )  # as many as have ended and were counted by then
     assert "executor stopped" in told
 
 
