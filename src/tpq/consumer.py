@@ -232,6 +232,8 @@ class Consumer(Generic[M]):
         self._is_idle = not found and not self._hand
         if rung and not found:
             self._agenda.look_ahead(self._tables)  # it rang for something that falls due later
+        if self._drain and self._is_idle:
+            self._lanes.probe(self._tables)
         if self._drain and self._is_idle and not self._has_nothing_left:
             self._ground.returned()  # sweep all at once: in turn, doubts never end
             self._lanes.make_hungry()

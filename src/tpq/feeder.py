@@ -49,8 +49,10 @@ class Feeder(Generic[M]):
         self._side.close()
 
     def _feed(self) -> None:
-        while (item := self._lane.buffer.get()) is not None:
-            slot = self._free.get()
+        while True:
+            slot = self._free.get()  # first, so that what waits can be taken back
+            if (item := self._lane.buffer.get()) is None:
+                return
             if self._crew.is_ours(item):
                 self._board.begin(slot, item.table, item.message.id, self._name(item.message))
                 self._side.start(item.message, functools.partial(self._done, slot, item))

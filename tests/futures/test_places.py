@@ -95,6 +95,16 @@ def test_a_worker_is_replaced_after_its_number_of_calls(executor):
     assert len(set(pids)) == 2
 
 
+def test_a_connection_of_coroutines_that_broke_is_replaced(executor):
+    executor("-t", "1", TPQ_TEST_CONN_MAX_AGE="None")
+    first = tasks.backend_pid.delay().result(wait=20)
+    assert tasks.backend_pid.delay().result(wait=20) == first
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [first])
+    tasks.backend_pid.delay().exception(wait=20)  # the one that finds it broken
+    assert tasks.backend_pid.delay().result(wait=20) != first
+
+
 # Without processes ----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from django_tpq.futures import CallExpired, CallTimeout, MemoryExceeded
+from django_tpq.futures.deadlines import Guard, Timers
 from django_tpq.futures.models import CallQueue
 from tests.testapp import long_tasks as tasks
 from tests.testapp.models import PlainQueue
@@ -89,6 +90,35 @@ def test_a_call_that_makes_its_worker_too_large_is_ended(executor):
     with pytest.raises(MemoryExceeded, match=r"larger than 256 MiB[^\n]*\n.*in eat"):
         tasks.eat.delay(600).result(wait=40)
     assert tasks.in_process.delay().result(wait=20)
+
+
+def test_guards_of_runs_that_have_ended_are_not_kept(by_hand):
+    timers = Timers()
+    tasks.in_thread.delay()
+    (call,) = by_hand.claim()
+    running = Guard(call, 3600, print, str, print).start(timers)
+    for _ in range(5000):
+        Guard(call, 3600, print, str, print).start(timers).end()
+    assert len(timers._heap) <= 1001
+    assert running in [guard for _, _, guard in timers._heap]
+
+
+def test_a_run_that_ends_in_time_is_not_interrupted_later(executor, tmp_path):
+    running = executor("-t", "1")
+    futures = [tasks.late_in_thread.delay(str(tmp_path / "notes"), 0.01) for _ in range(100)]
+    assert [future.result(wait=20) for future in futures] == [None] * 100
+    time.sleep(0.7)
+    assert tasks.in_thread.delay().result(wait=20)
+    assert "Interruption" not in running.text()
+
+
+def test_what_is_stuck_ends_an_executor_that_drains(executor):
+    stuck, others = tasks.held_in_thread.delay(40), tasks.in_thread.delay_many([()] * 50)
+    running = executor("--once", "-t", "2", "--grace", "3", wait=False)
+    assert running.process.wait(60) == 0
+    assert all(future.result() for future in others)
+    with pytest.raises(CallTimeout):
+        stuck.result()
 
 
 # Not begun in time ----------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from django_tpq.futures import CallCancelled, current_call, task
 from django_tpq.logs import context
 
@@ -99,6 +101,20 @@ def end_the_process(path: str) -> None:
 def spend_in_process(seconds: float) -> int:
     spend(seconds)
     return os.getpid()
+
+
+@task
+async def backend_pid() -> int:
+    """Of the connection on which Django does the work of coroutines."""
+    return await sync_to_async(_backend_pid)()
+
+
+def _backend_pid() -> int:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
 
 
 # Limits ---------------------------------------------------------------------------------------------------

@@ -1,20 +1,25 @@
 """The lane of coroutine functions: one event loop in a thread of the process, thousands of calls at once."""
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connections
+from asgiref.sync import sync_to_async
 
 from django_tpq.futures.calls import Claimed, Key
-from django_tpq.futures.outcomes import Outcome
+from django_tpq.futures.outcomes import Outcome, Success
 from django_tpq.futures.registry import uses
 from django_tpq.futures.runner import Runner
+from django_tpq.futures.tidying import suspect, tidy
 
 __all__ = ["AsyncLane"]
 
 EXECUTOR = "async"
+PAUSE = 1.0
+"""Seconds between looks after the connections, while all goes well."""
 
 
 class AsyncLane:
@@ -29,6 +34,7 @@ class AsyncLane:
         self.capacity = capacity
         self._runner = runner
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidy_at = 0.0
         self._running: dict[Key, tuple[asyncio.Task[None], Callable[[Any], None]]] = {}
 
     @property
@@ -68,11 +74,21 @@ class AsyncLane:
 
     async def _call(self, message: Claimed) -> None:
         outcome = await self._runner.arun(message)
-        connections.close_all() if _is_open() else None
+        with contextlib.suppress(Exception):  # a connection's end is no reason to lose an outcome
+            await self._tidied(outcome)
         if found := self._running.pop(message.key, None):
             found[1](outcome)
 
+    async def _tidied(self, outcome: Outcome) -> None:
+        """All coroutines share the thread in which Django does its synchronous work for them, and its connections."""
+        now = time.monotonic()
+        if now < self._tidy_at and isinstance(outcome, Success):
+            return
+        self._tidy_at = now + PAUSE
+        await sync_to_async(_tidy)(is_suspect=not isinstance(outcome, Success))
 
-def _is_open() -> bool:
-    """Connections of Django's belong to a thread, and here to nobody: code that opens one here blocks the loop."""
-    return any(connection.connection is not None for connection in connections.all(initialized_only=True))
+
+def _tidy(*, is_suspect: bool) -> None:
+    if is_suspect:
+        suspect()
+    tidy()

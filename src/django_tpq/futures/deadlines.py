@@ -19,6 +19,8 @@ from django_tpq.futures.errors import CallTimeout
 
 __all__ = ["LAST_SECONDS", "Guard", "Interruption", "Timers", "interrupt_thread", "stack_of_thread"]
 
+FEW = 1000
+"""Guards that are kept without a look at who has ended."""
 LAST_SECONDS = 5.0
 """Seconds that a run has to end in after it was interrupted."""
 
@@ -28,30 +30,41 @@ class Interruption(BaseException):
 
 
 class Timers:
-    """One thread that calls functions when their moment has come. It starts with the first."""
+    """One thread that looks after guards when their moment has come. It starts with the first.
+
+    Most runs end long before: their guards are thrown out when they are more than half of all.
+    """
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._heap: list[tuple[float, int, Guard]] = []
         self._numbers = itertools.count()
+        self._full = FEW
         self._thread: threading.Thread | None = None
 
-    def after(self, seconds: float, function: Callable[[], None]) -> None:
-        """Call a function after so long. It must be quick, and may find that it is not wanted any more."""
+    def after(self, seconds: float, guard: "Guard") -> None:
+        """Wake a guard after so long."""
+        entry = time.monotonic() + seconds, next(self._numbers), guard
         with self._wake:
-            heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._numbers), function))
+            heapq.heappush(self._heap, entry)
+            if len(self._heap) > self._full:
+                self._heap = [each for each in self._heap if not each[2].has_ended]
+                heapq.heapify(self._heap)
+                self._full = max(FEW, 2 * len(self._heap))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="tpq-timers", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            if self._heap[0] is entry:
+                self._wake.notify()
 
     def _run(self) -> None:
         while True:
             with self._wake:
                 while not self._heap or (left := self._heap[0][0] - time.monotonic()) > 0:
                     self._wake.wait(left if self._heap else None)
-                _, _, function = heapq.heappop(self._heap)
-            function()
+                _, _, guard = heapq.heappop(self._heap)
+            if (again := guard.wake()) is not None:
+                self.after(again, guard)
 
 
 class Guard:
@@ -76,19 +89,18 @@ class Guard:
         self._call, self._seconds = call, seconds
         self._interrupt, self._stack, self._on_stuck = interrupt, stack, on_stuck
         self._lock = threading.Lock()
-        self._has_ended = False
+        self.has_ended = False
         self._error: CallTimeout | None = None
 
     def start(self, timers: Timers) -> "Guard":
         """The run begins."""
-        timers.after(self._seconds, self._expire)
-        timers.after(self._seconds + LAST_SECONDS, self._stuck)
+        timers.after(self._seconds, self)
         return self
 
     def end(self) -> None:
         """It has ended: from here on nothing interrupts it."""
         with self._lock:
-            self._has_ended = True
+            self.has_ended = True
 
     def error_for(self, error: BaseException) -> BaseException:
         """What a run ended with that raised an error: it may have done so because its time was over."""
@@ -96,20 +108,24 @@ class Guard:
             return error
         return self._error.with_traceback(error.__traceback__)
 
+    def wake(self) -> float | None:
+        """Its moment has come; seconds until the next."""
+        if self.has_ended:
+            return None
+        if self._error is not None:
+            self._on_stuck(self._error)
+            return None
+        self._expire()
+        return LAST_SECONDS
+
     def _expire(self) -> None:
         with self._lock:
-            if not self._has_ended:
+            if not self.has_ended:
                 self._error = CallTimeout(
                     f"task {self._call.task}: call {self._call.call} ran longer than its timeout of "
                     f"{self._seconds:g} s (attempt {self._call.attempt + 1}); it was here:\n{self._stack()}"
                 )
                 self._interrupt()
-
-    def _stuck(self) -> None:
-        with self._lock:
-            if self._has_ended or self._error is None:
-                return
-        self._on_stuck(self._error)
 
 
 def interrupt_thread(ident: int, error: type[BaseException] | None = Interruption) -> None:

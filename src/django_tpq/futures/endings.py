@@ -4,6 +4,7 @@ import logging
 import pickle
 import traceback
 from datetime import timedelta
+from types import TracebackType
 from typing import Any
 
 from django_tpq.conf import settings
@@ -73,8 +74,9 @@ def raised(
         mistake.__context__ = error
         return failed(call, how, mistake, started)
     if wait is None:
-        logger.info("call %s of %s failed: %s", call.call, call.task, kind)
-        return failed(call, how, final(error), started)
+        last = final(error)
+        logger.error("call %s of %s failed: %s", call.call, call.task, kind, exc_info=_shown(last))
+        return failed(call, how, last, started)
     told = "call %s of %s failed (%s), attempt %s of %s: again in %.1f s"
     logger.info(told, call.call, call.task, kind, attempt, call.max_attempts, wait.total_seconds())
     return Again(wait, clean(_traceback(error)), _type(error))
@@ -127,6 +129,15 @@ def cancelled_record(token: str, error: CallCancelled) -> bytes:
     """The result of a call that was cancelled before it ran."""
     written = Failed(_type(error), str(error), "", None)
     return write(token, codec("json"), "F", tuple(written))
+
+
+def _shown(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+    """What handlers of logs show of an error; None: its own code, or its text, would break them."""
+    try:
+        "".join(traceback.format_exception(error)).encode()
+    except BaseException:  # noqa: BLE001 - an exception's own code may raise anything
+        return None
+    return type(error), error, error.__traceback__
 
 
 def _type(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from django_tpq.futures.calls import COLUMNS, Claimed, Key
 from django_tpq.futures.cancelling import WORD, Cancelled
 from django_tpq.futures.coroutines import AsyncLane
 from django_tpq.futures.delivery import Delivery, Ended
+from django_tpq.futures.errors import CallTimeout
 from django_tpq.futures.foreman import Terms
 from django_tpq.futures.memory import resident
 from django_tpq.futures.options import LANES
@@ -30,7 +31,7 @@ from django_tpq.futures.reports import Reports
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
 from django_tpq.futures.ticking import Ticker
-from django_tpq.futures.tidying import suspect, tidy
+from django_tpq.futures.tidying import drop, suspect, tidy
 from django_tpq.main.connections import connect, listener
 from tpq.bell import Listener
 from tpq.board import Board
@@ -53,6 +54,7 @@ WEIGHING = 1.0
 """Seconds between looks at the memory that this process takes."""
 TENDING = 3600.0
 """Seconds between looks at the partitions of finished calls."""
+TIMEOUT = f"{CallTimeout.__module__}.{CallTimeout.__qualname__}"
 NO_TERMS = Terms(())
 PURGED = 1000
 """Rows that are deleted at once."""
@@ -181,6 +183,8 @@ class Executor:
             outcome = self._runner.run(message)
             if not isinstance(outcome, Success):
                 suspect()
+                if getattr(outcome, "type", None) == TIMEOUT:
+                    drop()
             return outcome
         finally:
             try:

@@ -69,7 +69,7 @@ class Foreman:
         self._connection: Connection | None = None
         self._file = -1
         self._done = 0
-        self._is_cancelled = False
+        self._is_cancelled = self._is_over = False
         self.has_verified = False
         """Whether a worker has seen a right signature."""
 
@@ -92,6 +92,12 @@ class Foreman:
         if self._is_spent:
             self.close()
         return outcome
+
+    def kill(self) -> None:
+        """End the worker for good. From any thread."""
+        self._is_over = True
+        if self._popen is not None:
+            self._popen.kill()
 
     def cancel(self) -> None:
         """End the call that runs. From any thread."""
@@ -125,14 +131,12 @@ class Foreman:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        self._file = memory_file("tpq-stack")
+        self._connection, self._file, self._done = Connection(ours.detach()), memory_file("tpq-stack"), 0
         files = f"--worker={theirs.fileno()},{self._file}"
         self._popen = start_command(
             [*self._terms.arguments, files], pass_fds=(theirs.fileno(), self._file), process_group=0
         )
         theirs.close()
-        self._connection = Connection(ours.detach())
-        self._done = 0
         if not self._connection.poll(START_LIMIT) or self._connection.recv()[0] != READY:
             raise OSError(f"it did not come up within {START_LIMIT:g} s")
 
@@ -213,9 +217,8 @@ class Foreman:
         code = None if self._popen is None else self._popen.wait()
         self.close()
         reason = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        logger.error(
-            "the worker of call %s of %s died (%s), another takes its place", call.call, call.task, reason
-        )
+        log = logger.debug if self._is_over else logger.error
+        log("the worker of call %s of %s died (%s), another takes its place", call.call, call.task, reason)
         return lost(call, reason, started)
 
     def _stack(self) -> str:

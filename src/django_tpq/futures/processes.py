@@ -65,7 +65,7 @@ class ProcessLane:
     def close(self) -> None:
         """Kill the workers."""
         for foreman in self._foremen:
-            foreman.close()
+            foreman.kill()
 
     def _work(self, foreman: Foreman) -> None:
         while True:

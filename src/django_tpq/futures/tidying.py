@@ -8,7 +8,7 @@ from typing import Any
 from django.db import close_old_connections, connections
 from django.db.backends.signals import connection_created
 
-__all__ = ["suspect", "tidy"]
+__all__ = ["drop", "suspect", "tidy"]
 
 logger = logging.getLogger("django_tpq.executor")
 
@@ -18,6 +18,11 @@ _own = threading.local()
 def suspect() -> None:
     """This thread has connections perhaps, and one of them may be broken."""
     _own.has_connections = True
+
+
+def drop() -> None:
+    """Close this thread's connections: it was interrupted, perhaps in the middle of a statement."""
+    connections.close_all()
 
 
 def _opened(**_: Any) -> None:

@@ -15,18 +15,17 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from django.db import close_old_connections
-
 from django_tpq.futures.atomically import Atomic
 from django_tpq.futures.calls import Claimed
 from django_tpq.futures.context import Progress
 from django_tpq.futures.deadlines import Interruption
 from django_tpq.futures.delivery import Delivery
 from django_tpq.futures.loading import load_tasks
-from django_tpq.futures.outcomes import Outcome
+from django_tpq.futures.outcomes import Outcome, Success
 from django_tpq.futures.postman import Postman
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Ready, Runner
+from django_tpq.futures.tidying import suspect, tidy
 from django_tpq.main.connections import connect
 from tpq.tally import Tally
 
@@ -69,7 +68,9 @@ class _Worker:
             self.is_running = False
         except Interruption:
             self.is_running = False
-        close_old_connections()
+        if not isinstance(outcome, Success):
+            suspect()
+        tidy()
         with self._lock:
             self._tell()
             self._connection.send((ENDED, (outcome, self._runner.has_verified)))
