@@ -21,7 +21,7 @@ TOLD = {
         "('myapp.tasks.index', 1) ('myapp.tasks.remind', 1) ('myapp.tasks.report', 1)\n",
         "True\n",
     ],
-    "docs/howto/many-futures.md": ["328350\n100 0\n", "[1, 4, 9] 144\n"],
+    "docs/howto/many-futures.md": ["328350\n100 0\n", "14\n", "[1, 4, 9] 144\n"],
     "docs/howto/testing.md": [],
     "docs/howto/development.md": ["12 TypeError(\"can't multiply sequence by non-int of type 'str'\")\n30\n"],
     "docs/howto/dead-letters.md": [

@@ -2,7 +2,7 @@
 
 from typing import assert_type
 
-from django_tpq.futures import Cron, Every, Exponential, Future, Snooze, TaskFunction
+from django_tpq.futures import Cron, Every, Exponential, Future, Snooze, TaskFunction, track
 from django_tpq.futures.decorators import task
 
 
@@ -47,6 +47,8 @@ async def checked() -> None:
     assert_type(login.delay("Ada", password="x"), Future[bool])
     assert_type(nightly.delay(), Future[int])
     assert_type(each_minute(1), int)
+    assert_type([f.result() for f in track([double.delay(2)], desc="doubles")], list[int])
+    assert_type([await f async for f in track(greet.delay("Ada"), wait=3)], list[str])
     nightly.using(schedule=Every(60))  # type: ignore[call-arg]
     double.delay("2")  # type: ignore[arg-type]
     greet.delay()  # type: ignore[call-arg]

@@ -22,6 +22,7 @@ from django_tpq.futures.errors import (
 from django_tpq.futures.future import Future
 from django_tpq.futures.pool import TaskExecutor
 from django_tpq.futures.schedules import Cron, Every
+from django_tpq.futures.tracking import track
 from django_tpq.futures.verdicts import Reject, Retry, Snooze
 from tpq.backoff import Exponential
 
@@ -53,5 +54,6 @@ __all__ = [
     "as_completed",
     "current_call",
     "task",
+    "track",
     "wait",
 ]
