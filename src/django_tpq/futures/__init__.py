@@ -22,6 +22,7 @@ from django_tpq.futures.errors import (
 from django_tpq.futures.future import Future
 from django_tpq.futures.pool import TaskExecutor
 from django_tpq.futures.schedules import Cron, Every
+from django_tpq.futures.standing import CallState
 from django_tpq.futures.tracking import track
 from django_tpq.futures.verdicts import Reject, Retry, Snooze
 from tpq.backoff import Exponential
@@ -30,6 +31,7 @@ __all__ = [
     "CallCancelled",
     "CallExpired",
     "CallRolledBack",
+    "CallState",
     "CallTimeout",
     "Cron",
     "CurrentCall",

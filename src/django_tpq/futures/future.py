@@ -20,6 +20,7 @@ from django_tpq.futures.cancellation import cancel
 from django_tpq.futures.errors import CallRolledBack, NotCommitted, ResultTimeout
 from django_tpq.futures.lookup import Arrival, is_known, look_up
 from django_tpq.futures.seen import Seen, progress_of
+from django_tpq.futures.standing import CallState, state_of
 
 __all__ = ["Future"]
 
@@ -91,11 +92,13 @@ class Future(Generic[R]):
 
         What waits is a dead letter then; what runs is told: a coroutine is cancelled, a process of its own ended, and
         in a thread `current_call().is_cancelled` says so. Its future raises `CallCancelled`, unless it returns first.
-
-        Returns:
-            whether it had not ended before.
+        False: it had ended before.
         """
         return cancel(self._call, self._task)
+
+    def state(self) -> CallState:
+        """Where it stands, in one word: `ready`, `waiting`, `claimed`, `succeeded`, `failed`, `cancelled` or `gone`."""
+        return state_of(self._call, connections[self._alias].cursor)
 
     def progress(self) -> "Seen | None":
         """What the call has last said by `current_call().progress(…)`; None: nothing."""
