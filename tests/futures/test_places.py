@@ -105,6 +105,17 @@ def test_a_connection_of_coroutines_that_broke_is_replaced(executor):
     assert tasks.backend_pid.delay().result(wait=20) != first
 
 
+def test_who_blocks_the_loop_is_named_once(executor):
+    running = executor("-t", "1")
+    blocking, waiting = tasks.block.delay(8), tasks.in_loop.delay()
+    assert blocking.result(wait=30) is None
+    assert waiting.result(wait=10)
+    text = running.text()
+    assert text.count("the event loop has not turned for") == 1
+    assert "in hold" in text
+    assert tasks.in_loop.delay().result(wait=10)
+
+
 # Without processes ----------------------------------------------------------------------------------------
 
 

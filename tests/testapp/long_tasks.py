@@ -104,6 +104,11 @@ def spend_in_process(seconds: float) -> int:
 
 
 @task
+async def block(seconds: float) -> None:
+    hold(seconds)
+
+
+@task
 async def backend_pid() -> int:
     """Of the connection on which Django does the work of coroutines."""
     return await sync_to_async(_backend_pid)()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from django_tpq.futures.calls import Claimed, Key
+from django_tpq.futures.deadlines import stack_of_thread
 from django_tpq.futures.outcomes import Outcome, Success
 from django_tpq.futures.registry import uses
 from django_tpq.futures.runner import Runner
@@ -17,9 +19,15 @@ from django_tpq.futures.tidying import suspect, tidy
 
 __all__ = ["AsyncLane"]
 
+logger = logging.getLogger("django_tpq.executor")
+
 EXECUTOR = "async"
 PAUSE = 1.0
-"""Seconds between looks after the connections, while all goes well."""
+"""Seconds between looks after the connections, and at whether the loop turns, while all goes well."""
+BLOCKED = 5.0
+"""Seconds without a turn of the loop that are worth a word."""
+TOLD = -1.0
+"""Instead of the moment of an answer: that it does not come was said."""
 
 
 class AsyncLane:
@@ -34,7 +42,8 @@ class AsyncLane:
         self.capacity = capacity
         self._runner = runner
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tidy_at = 0.0
+        self._tidy_at = self._asked_at = self._answered_at = 0.0
+        self._ident = 0
         self._running: dict[Key, tuple[asyncio.Task[None], Callable[[Any], None]]] = {}
 
     @property
@@ -64,7 +73,24 @@ class AsyncLane:
     def close(self) -> None:
         """The process is about to end, and the thread with it."""
 
+    def look_after(self) -> None:
+        """Say where the loop is when it does not turn: one call that blocks keeps all others."""
+        now = time.monotonic()
+        if self._loop is None or now - self._asked_at < PAUSE:
+            return
+        if self._answered_at >= self._asked_at:
+            self._asked_at = now
+            self._loop.call_soon_threadsafe(self._answer)
+        elif self._answered_at >= 0 and now - self._asked_at > BLOCKED:
+            self._answered_at = TOLD
+            told = "the event loop has not turned for %s s, and %s calls wait in it: a coroutine blocks it, here:\n%s"
+            logger.warning(told, BLOCKED, len(self._running), stack_of_thread(self._ident))
+
+    def _answer(self) -> None:
+        self._answered_at = time.monotonic()
+
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ident = threading.get_ident()
         asyncio.set_event_loop(loop)
         loop.run_forever()
 

@@ -213,6 +213,7 @@ class Executor:
         for kept in (self._tally, self._reports):
             if kept.is_due:
                 kept.flush(connection)
+        self._coroutines.look_after()
         if self._cancelled.is_due:
             in_hand = {name: self._lanes.hand.claims(place) for place, name in enumerate(self._names)}
             self._cancelled.look(in_hand, tables(self._names, connection))
