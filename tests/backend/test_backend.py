@@ -3,11 +3,11 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import django
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import override_settings
 
+from django_tpq.backend import task
 from django_tpq.backend.compat import (
     InvalidTask,
     TaskResultDoesNotExist,
@@ -23,13 +23,6 @@ from tests.backend.work import BACKEND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOT_THERE = ["", "123", "x" * 300, "a\0b", "default:1:" + "A" * 22, "nowhere:1:" + "A" * 22, None, 3]
-
-
-@pytest.fixture(autouse=True)
-def _tended():
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE tpq_finished")
 
 
 @pytest.fixture
@@ -173,7 +166,6 @@ def test_of_many_all_are_enqueued_or_none(transactional_db):
     assert CallQueue.objects.count() == 0
 
 
-@pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="the decorator takes no options in Django 6.0")
 def test_the_decorator_takes_options_of_ours(by_hand):
     result = work.stumble.enqueue()
     assert CallQueue.objects.get().max_attempts == 3
@@ -186,18 +178,8 @@ def test_the_decorator_takes_options_of_ours(by_hand):
     assert result.started_at < result.last_attempted_at
 
 
-@pytest.mark.parametrize(
-    "options", [{"max_attempts": 0}, {"backoff": "soon"}, {"secret": "to"}, {"secret": ("password",)}]
-)
-@pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="the decorator takes no options in Django 6.0")
-def test_options_that_do_not_fit_make_no_task(options):
-    with pytest.raises(InvalidTask):
-        work.task(**options)(work.no_task)
-
-
-@pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="the decorator takes no options in Django 6.0")
 def test_what_a_task_says_is_secret_is_not_shown(transactional_db, monkeypatch):
-    made = work.task(secret=("password",), takes_context=True)(work.login)
+    made = task(secret=("password",), takes_context=True)(work.login)
     monkeypatch.setattr(work, "login", made)
     made.enqueue("ada", "hunter2")
     assert seen("default", CallQueue.objects.get()) == "('ada', ••••)"

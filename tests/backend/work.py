@@ -2,8 +2,7 @@
 
 from importlib.util import find_spec
 
-import django
-
+from django_tpq.backend import task as task_of_ours
 from django_tpq.futures import current_call
 
 if find_spec("django.tasks"):
@@ -61,19 +60,12 @@ def mail(to):
     return f"to {to}"
 
 
-def stumble_once():
+@task_of_ours(max_attempts=3, backoff=0)
+def stumble():
     attempt = current_call().attempt
     if attempt == 1:
         raise ValueError("once")
     return attempt
-
-
-stumble = stumble_once
-if django.VERSION[:2] != (6, 0):
-
-    @task(max_attempts=3, backoff=0)
-    def stumble():
-        return stumble_once()
 
 
 def login(context, user, password):

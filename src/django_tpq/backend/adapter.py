@@ -2,35 +2,34 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_tpq.backend import records
-from django_tpq.backend.compat import (
-    Task,
-    TaskContext,
-    TaskResultStatus,
-    normalize_json,
-    task_finished,
-    task_started,
-)
+from django_tpq.backend.compat import Task
+from django_tpq.backend.records import as_json
+from django_tpq.backend.runs import Run
 from django_tpq.conf import settings
-from django_tpq.futures.context import CurrentCall, current_call
+from django_tpq.futures.context import current_call
+from django_tpq.futures.deadlines import Interruption
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import add_finder
+from django_tpq.futures.retrying import final
+from django_tpq.futures.verdicts import Snooze
 
-__all__ = ["KIND", "BackendTask", "adapted"]
+__all__ = ["KIND", "BackendTask", "adapted", "options_of"]
 
 KIND = "django.tasks"
 """What the headers of such calls say they are."""
-OF_DJANGO = 1
-"""Receivers that each of its signals has from Django itself: they log."""
+DJANGOS = {"priority", "queue", "run_after", "delay", "codec", "result_ttl"}
+"""What Django's tasks say by themselves, or what is the same for all of them."""
+OURS = {field.name for field in dataclasses.fields(TaskOptions)} - DJANGOS
+"""Our options that a task of Django's may have."""
 
 
 class BackendTask:
@@ -42,75 +41,51 @@ class BackendTask:
         self.options = options_of(task)
         self.aliases: tuple[str, ...] = ()
         self.function = functools.partial(task.func, None) if task.takes_context else task.func
+        executor = self.options.executor
         self.headers: Mapping[str, Any] = {
             "kind": KIND,
             "keep": True,
             "backend": task.backend,
             "queue_name": task.queue_name,
             **({"run_after": task.run_after.isoformat()} if task.run_after else {}),
+            **({"executor": executor} if executor else {}),  # who has not imported the task needs to know
         }
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it, as part of the call that an executor has claimed."""
-        call = current_call()
-        assert call is not None  # noqa: S101 - only a runner calls us
-        run = _Run(self.task, call, args, kwargs)
-        run.tell(task_started)
-        given = (TaskContext(task_result=run.result()), *args) if self.task.takes_context else args
-        try:
-            value = normalize_json(self.task.call(*given, **kwargs))
-        except BaseException as error:
-            if call.is_last_attempt:
-                run.failed(error)
-            raise
+        run = self._run(args, kwargs)
+        run.started()
+        value = self.task.call(*run.given(), **kwargs)
+        if type(value) is Snooze:
+            return value
+        value = as_json(value)
         run.succeeded(value)
         return value
 
+    async def acall(self, *args: Any, **kwargs: Any) -> Any:
+        """As a call, in the event loop of an executor."""
+        run = self._run(args, kwargs)
+        await run.astarted()
+        value = await self.task.acall(*await run.agiven(), **kwargs)
+        if type(value) is Snooze:
+            return value
+        value = as_json(value)
+        await run.asucceeded(value)
+        return value
 
-class _Run:
-    """One run, told to Django's signals."""
+    def failed(self, args: Any, kwargs: Any, error: BaseException) -> None:
+        """Tell that a run has failed for good; of what is ended from outside, only who ends it knows what it is."""
+        if not isinstance(error, Interruption):
+            self._run(args, kwargs).failed(final(error))
 
-    def __init__(self, task: Any, call: CurrentCall, args: Any, kwargs: Any) -> None:
-        self._task, self._call, self._args, self._kwargs = task, call, args, kwargs
-        self._backend = task.get_backend()
-        self._result: Any = None
+    async def afailed(self, args: Any, kwargs: Any, error: BaseException) -> None:
+        """As `failed`."""
+        await self._run(args, kwargs).afailed(final(error))
 
-    def result(self) -> Any:
-        """The call as its table has it."""
-        if self._result is None:
-            self._result = self._backend.get_result(self._call.id)
-        return self._result
-
-    def tell(self, signal: Signal, **changes: Any) -> None:
-        """Send a signal. For Django's own receivers, which log, what is known without a look is enough."""
-        is_wanted = len(signal.receivers) > OF_DJANGO
-        result = self.result() if is_wanted or self._result else self._outline()
-        for name, value in changes.items():
-            object.__setattr__(result, name, value)
-        signal.send(sender=type(self._backend), task_result=result)
-
-    def _outline(self) -> Any:
-        return records.outline(
-            self._task, self._call.id, self._args, self._kwargs, status=TaskResultStatus.RUNNING
-        )
-
-    def succeeded(self, value: Any) -> None:
-        self.tell(
-            task_finished,
-            status=TaskResultStatus.SUCCESSFUL,
-            finished_at=records.moment(timezone.now()),
-            _return_value=value,
-        )
-
-    def failed(self, error: BaseException) -> None:
-        """Within the `except` block: the receiver that logs asks for the exception that is handled."""
-        so_far = self._result.errors if self._result else []
-        self.tell(
-            task_finished,
-            status=TaskResultStatus.FAILED,
-            finished_at=records.moment(timezone.now()),
-            errors=[*so_far, records.error_of(error)],
-        )
+    def _run(self, args: Any, kwargs: Any) -> Run:
+        call = current_call()
+        assert call is not None  # noqa: S101 - only a runner calls us
+        return Run(self.task, call, args, kwargs)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -125,18 +100,18 @@ def options_of(task: Any) -> TaskOptions:
     Raises:
         TypeError, ValueError: one does not fit.
     """
-    ours = {field.name for field in dataclasses.fields(TaskOptions)} - {
-        "priority",
-        "run_after",
-        "codec",
-        "queue",
-    }
-    extra = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name in ours}
+    extra = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name in OURS}
     given = {name: value for name, value in extra.items() if value is not None}
+    is_async = inspect.iscoroutinefunction(task.func)
+    if is_async and not given.get("atomic"):
+        given.setdefault("executor", "async")
     queue = task.queue_name if task.queue_name in settings.QUEUES else "default"
-    return TaskOptions(
+    options = TaskOptions(
         queue=queue, priority=int(task.priority), run_after=_aware(task.run_after), codec="json", **given
     )
+    if options.executor == "async" and not is_async:
+        raise TypeError("executor='async' is for coroutine functions (async def)")
+    return options
 
 
 def _aware(moment: datetime | None) -> datetime | None:

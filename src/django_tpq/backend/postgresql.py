@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
@@ -17,14 +16,14 @@ from django_tpq.backend.adapter import BackendTask, adapted, options_of
 from django_tpq.backend.compat import (
     BaseTaskBackend,
     InvalidTask,
-    Task,
     TaskResultDoesNotExist,
-    normalize_json,
     task_enqueued,
 )
+from django_tpq.backend.records import as_json
+from django_tpq.backend.tasks import PostgreSQLTask
 from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.futures.calls import CallId
+from django_tpq.futures.calls import BadSignature, CallId, new_token
 from django_tpq.futures.dispatch import insert, insert_many
 from django_tpq.futures.inlining import at_once
 from django_tpq.futures.masking import require
@@ -32,23 +31,15 @@ from django_tpq.futures.masking import require
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
 
-__all__ = ["PostgreSQLBackend", "PostgreSQLTask"]
+__all__ = ["PostgreSQLBackend"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostgreSQLTask(Task):  # type: ignore[type-arg]
-    """A task with options of ours: `@task(max_attempts=3)` on Django 6.1 and with the backport."""
+class Enqueued(NamedTuple):
+    """What became of a call that was to be enqueued."""
 
-    max_attempts: int = 1
-    """Runs that may fail before it is given up."""
-    backoff: Any = None
-    """As of `django_tpq.futures.task`; None: its default."""
-    retry_on: Any = None
-    give_up_on: Any = None
-    max_deliveries: int = 3
-    """Executors that may die under a call before it is given up."""
-    secret: tuple[str, ...] = ()
-    """The parameters whose arguments are never shown."""
+    result: Any
+    is_new: bool
+    """Whether it was; else the result is of one that was there before."""
 
 
 class PostgreSQLBackend(BaseTaskBackend):
@@ -73,20 +64,17 @@ class PostgreSQLBackend(BaseTaskBackend):
             raise InvalidTask(str(error)) from error
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Enqueue a call, in the caller's transaction.
+        """Enqueue a call, in the caller's transaction. Of a task with `unique` it may be one that was there before.
 
         Raises:
             InvalidTask: the backend can not run it.
             TypeError, ValueError: the arguments are no JSON.
+            DuplicateCall: another has the key of a task with `unique`, and `on_duplicate` does not allow that.
         """
         self.validate_task(task)
-        arguments = _json(args), _json(kwargs)
-        call, (enqueued_at,) = insert(adapted(task), *arguments, returning=("enqueued_at",))
-        result = records.outline(task, str(call), *arguments, enqueued_at=records.moment(enqueued_at))
-        task_enqueued.send(type(self), task_result=result)
-        if settings.INLINE:
-            at_once([call])
-        return result
+        enqueued = _put(adapted(task), as_json(args), as_json(kwargs))
+        self._tell([enqueued])
+        return enqueued.result
 
     def enqueue_all(self, calls: Iterable[tuple[Any, Sequence[Any], Mapping[str, Any]]]) -> list[Any]:
         """Enqueue many calls, those of one task in one go; their results in order.
@@ -97,20 +85,37 @@ class PostgreSQLBackend(BaseTaskBackend):
         Raises:
             As `enqueue`; then none of them was.
         """
-        given = [(task, _json(args), _json(kwargs)) for task, args, kwargs in calls]
+        given = [(task, as_json(args), as_json(kwargs)) for task, args, kwargs in calls]
         groups: dict[Any, list[int]] = {}
         for place, (task, _, _) in enumerate(given):
             self.validate_task(task)
             groups.setdefault(adapted(task), []).append(place)
-        results: dict[int, Any] = {}
+        enqueued: dict[int, Enqueued] = {}
         with transaction.atomic(using=queues.manager("default").db_for_queue):
             for ours, places in groups.items():
-                results |= zip(places, _enqueued(ours, [given[place] for place in places]), strict=True)
-        for place in range(len(given)):
-            task_enqueued.send(type(self), task_result=results[place])
-        if settings.INLINE:
-            at_once([CallId.parse(results[place].id) for place in range(len(given))])
-        return [results[place] for place in range(len(given))]
+                arguments = [given[place][1:] for place in places]
+                enqueued |= zip(places, _put_many(ours, arguments), strict=True)
+        in_order = [enqueued[place] for place in range(len(given))]
+        self._tell(in_order)
+        return [each.result for each in in_order]
+
+    def enqueue_on_commit(
+        self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], using: str | None = None
+    ) -> None:
+        """Enqueue a call after the commit of the transaction that is open on a database; without one, at once.
+
+        What is enqueued is part of the transaction of its queue's database anyway: this is for those of others.
+
+        Args:
+            using: the database's alias; None: the default one.
+
+        Raises:
+            InvalidTask, TypeError, ValueError: as `enqueue`, here and now.
+        """
+        self.validate_task(task)
+        transaction.on_commit(
+            functools.partial(self.enqueue, task, as_json(args), as_json(kwargs)), using=using
+        )
 
     async def aenqueue_all(self, calls: Iterable[tuple[Any, Sequence[Any], Mapping[str, Any]]]) -> list[Any]:
         """As `enqueue_all`."""
@@ -127,11 +132,20 @@ class PostgreSQLBackend(BaseTaskBackend):
             TaskResultDoesNotExist: there is none, or none of this backend, or its time is over.
         """
         call = _call(result_id)
-        for rows, made in ((_rows(call), records.of_row), (_finished(call), records.of_finished)):
-            row = rows.first()
-            if row is not None and isinstance(row.headers, dict) and row.headers.get("backend") == self.alias:
-                return made(row, call)
-        raise TaskResultDoesNotExist(result_id)
+        row, made = _found(call)
+        if not isinstance(row.headers, dict) or row.headers.get("backend") != self.alias:
+            raise TaskResultDoesNotExist(result_id)
+        try:
+            return made(row, call)
+        except BadSignature as error:
+            raise TaskResultDoesNotExist(f"{result_id}: {error}") from error
+
+    def _tell(self, enqueued: Sequence[Enqueued]) -> None:
+        results = [each.result for each in enqueued if each.is_new]
+        for result in results:
+            task_enqueued.send(type(self), task_result=result)
+        if settings.INLINE:
+            at_once([CallId.parse(result.id) for result in results])
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         """Whether the app is installed."""
@@ -148,18 +162,41 @@ class PostgreSQLBackend(BaseTaskBackend):
         return found
 
 
-def _enqueued(ours: BackendTask, given: Sequence[tuple[Any, Any, Any]]) -> Iterator[Any]:
-    calls = list(insert_many(ours, [(args, kwargs) for _, args, kwargs in given]))
+def _put(ours: BackendTask, args: Any, kwargs: Any) -> Enqueued:
+    token = new_token()
+    call, (enqueued_at,) = insert(ours, args, kwargs, ("enqueued_at",), token)
+    if call.token != token:
+        row, made = _found(call)
+        return Enqueued(made(row, call), is_new=False)
+    return _new(ours, call, enqueued_at, args, kwargs)
+
+
+def _put_many(ours: BackendTask, given: Sequence[tuple[Any, Any]]) -> Iterator[Enqueued]:
+    if ours.options.unique is not None:
+        yield from (_put(ours, *arguments) for arguments in given)
+        return
+    calls = list(insert_many(ours, given))
     rows = queues.manager(ours.options.queue).filter(pk__in=[call.number for call in calls])
     moments = dict(rows.values_list("pk", "enqueued_at"))
-    for (task, args, kwargs), call in zip(given, calls, strict=True):
-        moment = records.moment(moments[call.number])
-        yield records.outline(task, str(call), args, kwargs, enqueued_at=moment)
+    for call, arguments in zip(calls, given, strict=True):
+        yield _new(ours, call, moments[call.number], *arguments)
 
 
-def _json(value: Any) -> Any:
-    """As it will be read."""
-    return json.loads(json.dumps(normalize_json(value), allow_nan=False))
+def _new(ours: BackendTask, call: CallId, enqueued_at: Any, args: Any, kwargs: Any) -> Enqueued:
+    moment = records.moment(enqueued_at)
+    return Enqueued(records.outline(ours.task, str(call), args, kwargs, enqueued_at=moment), is_new=True)
+
+
+def _found(call: CallId) -> tuple[Any, Callable[[Any, CallId], Any]]:
+    """A call's row, wherever it is, and what makes a result of it.
+
+    Raises:
+        TaskResultDoesNotExist: there is none.
+    """
+    for rows, made in ((_rows(call), records.of_row), (_finished(call), records.of_finished)):
+        if (row := rows.first()) is not None:
+            return row, made
+    raise TaskResultDoesNotExist(str(call))
 
 
 def _call(result_id: Any) -> CallId:

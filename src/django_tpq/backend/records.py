@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,13 +13,13 @@ from django.core.exceptions import SuspiciousOperation
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_tpq.backend.compat import Task, TaskError, TaskResult, TaskResultStatus
+from django_tpq.backend.compat import Task, TaskError, TaskResult, TaskResultStatus, normalize_json
 from django_tpq.futures.calls import CallId, read, unpack
 
 if TYPE_CHECKING:
     from django_tpq.futures.models import BaseCallQueue, Finished
 
-__all__ = ["error_of", "moment", "of_finished", "of_row", "outline"]
+__all__ = ["as_json", "error_of", "moment", "of_finished", "of_row", "outline"]
 
 LOST = "django_tpq.futures.errors.ExecutorLost"
 """The type of an attempt that ended with its executor."""
@@ -47,15 +48,23 @@ def outline(task: Any, id: str, args: Any, kwargs: Any, **known: Any) -> Any:  #
 
 
 def of_row(row: BaseCallQueue, call: CallId) -> Any:
-    """Of a call that is in its queue."""
-    entries = _entries(row.errors)
+    """Of a call that is in its queue.
+
+    Raises:
+        BadSignature: it was changed, or signed with another key.
+        ImportError, SuspiciousOperation: there is no such task here.
+    """
+    arguments, entries = _arguments(row, call), _entries(row.errors)
     is_claimed, is_dead = row.state == "claimed", row.state == "dead"
-    begun = [entry["claimed_at"] for entry in entries] + ([row.claimed_at] if is_claimed else [])
-    workers = [entry["consumer"] for entry in entries] + ([row.claimed_by] if is_claimed else [])
+    runs = [
+        entry for entry in entries if entry["consumer"] is not None
+    ]  # what was cancelled had perhaps not begun
+    begun = [entry["claimed_at"] for entry in runs] + ([row.claimed_at] if is_claimed else [])
+    workers = [entry["consumer"] for entry in runs] + ([row.claimed_by] if is_claimed else [])
     return outline(
         _task(row.task, row.priority, row.headers or {}),
         str(call),
-        *_arguments(row, call),
+        *arguments,
         status=STATUS[row.state],
         enqueued_at=moment(row.enqueued_at),
         started_at=moment(begun[0]) if begun else None,
@@ -67,25 +76,41 @@ def of_row(row: BaseCallQueue, call: CallId) -> Any:
 
 
 def of_finished(row: Finished, call: CallId) -> Any:
-    """Of a call that has ended well."""
-    entries = _entries(row.errors)
+    """Of a call that has ended well.
+
+    Raises:
+        As `of_row`.
+    """
+    arguments, entries = _arguments(row, call), _entries(row.errors)
+    runs = _begun(entries)
+    value = read(call.token, bytes(row.record))
     result = outline(
         _task(row.task, row.priority, row.headers or {}),
         str(call),
-        *_arguments(row, call),
+        *arguments,
         status=TaskResultStatus.SUCCESSFUL,
         enqueued_at=moment(row.enqueued_at),
-        started_at=moment(entries[0]["claimed_at"] if entries else row.claimed_at),
+        started_at=moment(runs[0]["claimed_at"] if runs else row.claimed_at),
         last_attempted_at=moment(row.claimed_at),
         finished_at=moment(row.finished_at),
         errors=list(map(_error, entries)),
-        worker_ids=[*(str(entry["consumer"]) for entry in entries), str(row.consumer)],
+        worker_ids=[*(str(entry["consumer"]) for entry in runs), str(row.consumer)],
     )
-    object.__setattr__(result, "_return_value", read(call.token, bytes(row.record)))
+    object.__setattr__(result, "_return_value", value)
     return result
 
 
+def as_json(value: Any) -> Any:
+    """A value as it will be read.
+
+    Raises:
+        TypeError, ValueError: it is no JSON.
+    """
+    return json.loads(json.dumps(normalize_json(value), allow_nan=False))
+
+
 def _arguments(row: Any, call: CallId) -> tuple[Any, Any]:
+    """They are read first: nothing of a row is believed, and no module imported, before its signature was right."""
     _, (args, kwargs) = unpack(call.queue, call.token, row.task, bytes(row.payload))
     return args, kwargs
 
@@ -106,6 +131,11 @@ def _task(path: str, priority: int, headers: Mapping[str, Any]) -> Any:
 
 def _entries(errors: Any) -> Sequence[Mapping[str, Any]]:
     return errors if isinstance(errors, list) else []
+
+
+def _begun(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that had begun: what waited and was cancelled has an error, but had no run."""
+    return [entry for entry in entries if entry["consumer"] is not None]
 
 
 def _error(entry: Mapping[str, Any]) -> Any:

@@ -54,10 +54,15 @@ def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 
 def insert(
-    task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any], returning: tuple[str, ...] = ()
+    task: Registered,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    returning: tuple[str, ...] = (),
+    token: str | None = None,
 ) -> tuple[CallId, tuple[Any, ...]]:
-    """Enqueue one call; its id, and more columns of its row."""
-    token, options = new_token(), task.options
+    """Enqueue one call; its id, and more columns of its row. If it has another token than the one given, it is the id
+    of a call that was there before, which has the unique key."""
+    token, options = token or new_token(), task.options
     manager = queues.manager(options.queue)
     wrapper = connections[manager.db_for_queue]
     columns, (row,) = _rows(task, manager, [(token, args, kwargs)])

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from django_tpq.conf import settings
-from django_tpq.futures.calls import Claimed, Failed, write
+from django_tpq.futures.calls import BadSignature, Claimed, Failed, write
 from django_tpq.futures.carried import is_kept
 from django_tpq.futures.codecs import Codec, codec
 from django_tpq.futures.errors import CallCancelled, ExecutorLost, UnknownTask
@@ -99,10 +99,9 @@ def given_up(call: Claimed, error: BaseException, started: float) -> Failure:
 
 def refused(call: Claimed, reason: str, started: float) -> Refused:
     """Its signature is wrong."""
-    text = f"refused: {reason}"
-    return Refused(
-        write(call.token, codec("json"), "F", tuple(Failed("Refused", text, "", None))), text, started
-    )
+    text, kind = f"refused: {reason}", f"{BadSignature.__module__}.{BadSignature.__qualname__}"
+    record = write(call.token, codec("json"), "F", tuple(Failed("Refused", text, "", None)))
+    return Refused(record, text, started, kind)
 
 
 def unknown(call: Claimed, error: UnknownTask) -> Postponed:

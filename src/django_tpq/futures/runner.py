@@ -18,7 +18,7 @@ from django_tpq.futures.deadlines import Guard, Interruption, Timers, interrupt_
 from django_tpq.futures.endings import failed, given_up, raised, refused, returned, unknown
 from django_tpq.futures.errors import CallCancelled, CallExpired, CallTimeout, UnknownTask
 from django_tpq.futures.options import TaskOptions
-from django_tpq.futures.outcomes import Outcome
+from django_tpq.futures.outcomes import Failure, Outcome
 from django_tpq.futures.registry import Registered, find, finder
 from django_tpq.futures.signals import task_started
 
@@ -102,7 +102,14 @@ class Runner:
             value = function(*ready.args, **ready.kwargs)
             return ready.returned(await value if inspect.isawaitable(value) else value)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
-            return self._raised(ready, guard, error)
+            if guard:
+                guard.end()
+            cause = self._cause(ready, guard, error)
+            outcome = ready.raised(cause)
+            if isinstance(outcome, Failure) and (tell := getattr(ready.task, "afailed", None)):
+                with contextlib.suppress(asyncio.CancelledError):  # its end is decided
+                    await tell(ready.args, ready.kwargs, cause)
+            return outcome
         finally:
             if guard:
                 guard.end()
@@ -174,15 +181,20 @@ class Runner:
             if guard:
                 with contextlib.suppress(Interruption):
                     _leave(guard)
-            return self._raised(ready, guard, error)
+            cause = self._cause(ready, guard, error)
+            outcome = ready.raised(cause)
+            if isinstance(outcome, Failure) and (tell := getattr(ready.task, "failed", None)):
+                tell(ready.args, ready.kwargs, cause)
+            return outcome
 
-    def _raised(self, ready: Ready, guard: Guard | None, error: BaseException) -> Outcome:
+    def _cause(self, ready: Ready, guard: Guard | None, error: BaseException) -> BaseException:
+        """What a run ended with that raised something: it may have been asked to end."""
         if self._is_cancelled(ready.call):
             call = ready.call
             reason = CallCancelled(f"task {call.task}: call {call.call} was cancelled while it ran")
             reason.__cause__ = error
             error = reason.with_traceback(error.__traceback__)
-        return ready.raised(guard.error_for(error) if guard else error)
+        return guard.error_for(error) if guard else error
 
     def _current(self, ready: Ready) -> CurrentCall:
         return CurrentCall(ready.call, self._is_cancelled, self._report)
