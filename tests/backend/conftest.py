@@ -14,8 +14,9 @@ __all__ = ["by_hand"]
 SIGNALS = {task_enqueued: "enqueued", task_started: "started", task_finished: "finished"}
 
 
-@pytest.fixture(autouse=True)
-def _tended():
+@pytest.fixture
+def tended(transactional_db):
+    """Nothing that has finished is left at the end."""
     yield
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE tpq_finished")

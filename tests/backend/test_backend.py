@@ -21,7 +21,7 @@ from django_tpq.futures.models import CallQueue, Finished
 from tests.backend import work
 from tests.backend.work import BACKEND
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tended")]
 NOT_THERE = ["", "123", "x" * 300, "a\0b", "default:1:" + "A" * 22, "nowhere:1:" + "A" * 22, None, 3]
 
 

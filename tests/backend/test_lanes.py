@@ -11,7 +11,11 @@ from django_tpq.futures.errors import CallCancelled, CallTimeout
 from tests.backend import choices, work
 from tests.fixtures.process import children_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("tended"),
+    pytest.mark.timeout(180),
+]
 FAILED, RUNNING = TaskResultStatus["FAILED"], TaskResultStatus["RUNNING"]
 
 

@@ -16,7 +16,7 @@ from django_tpq.futures.options import LANES
 from tests.backend import choices, work
 from tests.backend.work import BACKEND
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tended")]
 READY, RUNNING = TaskResultStatus["READY"], TaskResultStatus["RUNNING"]
 SOON = datetime.now(UTC) + timedelta(days=1)
 FITTING = [
@@ -96,8 +96,8 @@ def test_djangos_own_decorator_takes_none_in_6_0():
 
 
 def test_an_option_that_there_is_not_is_no_option():
-    with pytest.raises(TypeError, match="tiemout"):
-        task(tiemout=3)(one)
+    with pytest.raises(TypeError, match="patience"):
+        task(patience=3)(one)
 
 
 def test_ours_without_options_is_as_djangos():

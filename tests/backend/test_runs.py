@@ -12,7 +12,7 @@ from django_tpq.futures.runner import Runner
 from tests.backend import choices, work
 from tests.backend.work import BACKEND
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tended")]
 FAILED, READY, SUCCESSFUL = (TaskResultStatus[name] for name in ("FAILED", "READY", "SUCCESSFUL"))
 
 

@@ -62,7 +62,7 @@ def of_row(row: BaseCallQueue, call: CallId) -> Any:
     begun = [entry["claimed_at"] for entry in runs] + ([row.claimed_at] if is_claimed else [])
     workers = [entry["consumer"] for entry in runs] + ([row.claimed_by] if is_claimed else [])
     return outline(
-        _task(row.task, row.priority, row.headers or {}),
+        _task(call, row),
         str(call),
         *arguments,
         status=STATUS[row.state],
@@ -85,7 +85,7 @@ def of_finished(row: Finished, call: CallId) -> Any:
     runs = _begun(entries)
     value = read(call.token, bytes(row.record))
     result = outline(
-        _task(row.task, row.priority, row.headers or {}),
+        _task(call, row),
         str(call),
         *arguments,
         status=TaskResultStatus.SUCCESSFUL,
@@ -115,14 +115,14 @@ def _arguments(row: Any, call: CallId) -> tuple[Any, Any]:
     return args, kwargs
 
 
-def _task(path: str, priority: int, headers: Mapping[str, Any]) -> Any:
+def _task(call: CallId, row: Any) -> Any:
     """The task as it was when the call was made."""
-    found = import_string(path)
+    found, headers = import_string(row.task), row.headers or {}
     if not isinstance(found, Task):
-        raise SuspiciousOperation(f"{path} is no task")
+        raise SuspiciousOperation(f"Task {call} does not point to a Task ({row.task})")
     told = headers.get("run_after")
     return found.using(
-        priority=priority,
+        priority=row.priority,
         queue_name=headers["queue_name"],
         run_after=datetime.fromisoformat(told) if told else None,
         backend=headers["backend"],

@@ -1,0 +1,3 @@
+"""Its admin is tested by none of the chosen tests."""
+
+DBTaskResultAdmin = None
