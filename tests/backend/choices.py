@@ -67,6 +67,11 @@ async def wait_for_ever():
     await asyncio.sleep(300)
 
 
+@task(max_deliveries=1)
+def hang():
+    time.sleep(300)
+
+
 @task(expires=0)
 def too_late():
     return "never"

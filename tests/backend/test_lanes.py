@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from django_tpq.backend.compat import TaskResultStatus
 from django_tpq.futures import Future
-from django_tpq.futures.errors import CallCancelled, CallTimeout
+from django_tpq.futures.errors import CallCancelled, CallTimeout, ExecutorLost
 from tests.backend import choices, work
 from tests.fixtures.process import children_of
 
@@ -76,3 +76,12 @@ def test_a_coroutine_that_runs_can_be_cancelled(executor):
     assert Future.get(result.id).cancel()
     assert waited(result).errors[0].exception_class is CallCancelled
     assert waited(work.add.enqueue(1, 2)).return_value == 3
+
+
+def test_a_call_whose_executor_was_killed_does_not_run_for_ever(executor):
+    killed = executor("-t", "1")
+    result = waited(choices.hang.enqueue(), until=lambda result: result.status == RUNNING)
+    killed.kill()
+    executor("-t", "1")
+    assert waited(result).errors[0].exception_class is ExecutorLost
+    assert (result.status, result.attempts) == (FAILED, 1)

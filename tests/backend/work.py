@@ -38,6 +38,11 @@ def leave():
     raise SystemExit(3)
 
 
+@task
+def interrupt():
+    raise KeyboardInterrupt
+
+
 @task(takes_context=True)
 def look(context, word):
     result = context.task_result

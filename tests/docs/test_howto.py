@@ -49,7 +49,12 @@ TOLD = {
     ],
     "docs/howto/atomic.md": ["1 ValueError('wrong') ['right']\n"],
     "docs/howto/logging.md": ["True\n"],
-    "docs/howto/django-tasks.md": ["READY\n", "SUCCESSFUL sent to ada@example.org 1\n"],
+    "docs/howto/django-tasks.md": [
+        "READY\n",
+        "SUCCESSFUL sent to ada@example.org 1\n",
+        "True {'reason': 'news'}\n",
+        "2\n",
+    ],
 }
 
 

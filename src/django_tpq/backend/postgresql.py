@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
@@ -57,7 +58,13 @@ class PostgreSQLBackend(BaseTaskBackend):
         Raises:
             InvalidTask: it can not be one.
         """
+        if isinstance(task.run_after, timedelta):
+            raise InvalidTask(
+                f"run_after must be a datetime, not a timedelta: timezone.now() + {task.run_after!r}"
+            )
         super().validate_task(task)
+        if "<" in task.func.__qualname__:  # Django lets a module's lambdas pass, which nobody can find again
+            raise InvalidTask("Task function must be defined at a module level, with a name of its own.")
         try:
             require(task.func, options_of(task).secret)
         except (TypeError, ValueError) as error:
