@@ -2,7 +2,9 @@
 
 import contextlib
 import itertools
+import os
 import random
+import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 
 from chaos.actors.names import END, STOP
 from chaos.ledger import Kind, Ledger
-from chaos.processes import Actor, Executor
+from chaos.processes import Actor, Executor, descendants_of
 
 __all__ = ["Arena"]
 
@@ -100,6 +102,12 @@ class Arena:
             yield
         finally:
             self.ledger.note(Kind.HEALED, 0, about["id"])
+
+    def kill_process(self, pid: int, name: str = "SIGKILL of a process") -> None:
+        """SIGKILL of one that runs calls; its workers, if it has any, die with it."""
+        pids = [pid, *descendants_of(pid)]
+        with self.fault(name, pids, deadly=True), contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def pause(self, least: float, most: float | None = None) -> None:
         """Wait, for a random time."""

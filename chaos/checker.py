@@ -14,10 +14,18 @@ GRACE = 20.0
 """Seconds after a fault in which it still explains that a call ran twice: leases end, hearts steady."""
 UNFLUSHED = 3.0
 """Seconds that a count may be in memory only: a flush a second, on a busy machine."""
-CALLS = frozenset({"work", "fails", "returns", "dies", "sticks"})
-"""Kinds that are calls; the others are messages."""
 CRASHES = frozenset({"dies"})
 """Kinds of calls that end their process each time: they become dead letters."""
+TOO_LONG = frozenset({"too long"})
+"""Those that are interrupted, or given up where they stick: they become dead letters, and their runs need no end."""
+CANCELLED = frozenset({"cancelled", "cancelled nap"})
+"""Those that somebody cancels at some time: dead letters, or done."""
+ATOMIC = frozenset({"atomic", "atomic, tried again"})
+"""Those whose effect is in the transaction of their end: they may run twice, and have one effect."""
+CALLS = (
+    frozenset({"work", "fails", "returns", "sticks", "tried again"}) | ATOMIC | CRASHES | TOO_LONG | CANCELLED
+)
+"""Kinds that are calls; the others are messages."""
 
 
 class Effect(NamedTuple):
@@ -75,6 +83,7 @@ def judge(told: History, effects: Sequence[Effect], left: Left, counted: int) ->
         _effects(told.calls, effects),
         _order(effects),
         _left(told.calls, left),
+        _cancelled(told.calls, effects, left),
         _statistics(told, counted),
     )
     for name, example in chain.from_iterable(of_all):
@@ -90,6 +99,10 @@ PROMISES = (
     "a result of a late run",
     "no result",
     "no run to the end",
+    "an attempt missing",
+    "an attempt too many",
+    "neither cancelled nor done",
+    "both cancelled and done",
     "an effect twice",
     "an effect missing",
     "an effect of nothing",
@@ -106,10 +119,10 @@ TRANSACTIONAL = frozenset({"taken", "received", "ordered"})
 
 
 def _never_ran(call: Call, told: History) -> Finding:
-    if call.kind not in TRANSACTIONAL and call.acknowledged is not None:
+    if call.kind not in TRANSACTIONAL | CANCELLED and call.acknowledged is not None:
         if not call.runs:
             yield "committed and never ran", str(call)
-        elif call.kind not in CRASHES and all(run.ended is None for run in call.runs):
+        elif call.kind not in CRASHES | TOO_LONG and all(run.ended is None for run in call.runs):
             yield "no run to the end", str(call)
 
 
@@ -118,12 +131,27 @@ def _ran_all_the_same(call: Call, told: History) -> Finding:
         yield "rolled back and ran", str(call)
 
 
+def _attempts(call: Call, told: History) -> Finding:
+    """Each failed attempt is followed by the next, until the one that returns."""
+    ended = {run.attempt for run in call.runs if run.ended}
+    if ended and max(ended) > call.attempts:
+        yield "an attempt too many", str(call)
+    if call.acknowledged is not None and ended and len(ended) < call.attempts:
+        yield "an attempt missing", str(call)
+
+
 def _ran_twice(call: Call, told: History) -> Finding:
-    for first, second in pairwise(call.runs):
+    for first, second in _repeated(call):
         if _explained(first, second, told.faults) or call.kind in CRASHES or first.refused:
             yield "!ran twice", str(call)
         else:
             yield "ran twice without a fault", str(call)
+
+
+def _repeated(call: Call) -> Iterator[tuple[Run, Run]]:
+    """Runs of one attempt that came after each other."""
+    for attempt in range(1, max((run.attempt for run in call.runs), default=0) + 1):
+        yield from pairwise(run for run in call.runs if run.attempt == attempt)
 
 
 def _overlapped(call: Call, told: History) -> Finding:
@@ -145,6 +173,7 @@ def _late_results(call: Call, told: History) -> Finding:
 CHECKS: Sequence[Callable[[Call, History], Finding]] = (
     _never_ran,
     _ran_all_the_same,
+    _attempts,
     _ran_twice,
     _overlapped,
     _late_results,
@@ -177,7 +206,11 @@ def _effects(calls: Mapping[int, Call], effects: Sequence[Effect]) -> Finding:
         if count > 1:
             yield "an effect twice", f"{call or number}: {count} times"
     for call in calls.values():
-        if call.kind in TRANSACTIONAL and call.acknowledged is not None and call.number not in counts:
+        if (
+            call.kind in TRANSACTIONAL | ATOMIC
+            and call.acknowledged is not None
+            and call.number not in counts
+        ):
             yield "an effect missing", str(call)
 
 
@@ -197,21 +230,37 @@ def _left(calls: Mapping[int, Call], left: Left) -> Finding:
     for number in wanted - left.dead:
         yield "not a dead letter", str(calls[number])
     for number in left.dead:
-        if number not in calls or calls[number].kind not in DEADLY:
+        if number not in calls or calls[number].kind not in DEADLY | CANCELLED:
             yield "a dead letter of nothing", str(calls.get(number, number))
 
 
-DEADLY = CRASHES | {"fails"}
+DEADLY = CRASHES | TOO_LONG | {"fails"}
 """Kinds of calls that end as dead letters."""
+
+
+def _cancelled(calls: Mapping[int, Call], effects: Sequence[Effect], left: Left) -> Finding:
+    """Who cancels may be too late, but never half. A nap leaves no effect that says that it was done."""
+    written = {effect.number for effect in effects}
+    for call in calls.values():
+        if call.kind not in CANCELLED or call.acknowledged is None:
+            continue
+        is_nap, is_dead = call.kind == "cancelled nap", call.number in left.dead
+        is_done = any(run.ended for run in call.runs) if is_nap else call.number in written
+        if not is_dead and not is_done:
+            yield "neither cancelled nor done", str(call)
+        if is_dead and is_done and not is_nap:
+            yield "both cancelled and done", str(call)
 
 
 def _statistics(told: History, counted: int) -> Finding:
     """Each ended call is counted once; what was counted in the last moments before a kill may be lost."""
-    ended = [run for call in told.calls.values() if call.kind in CALLS for run in call.runs if run.ended]
-    done = sum(any(run.ended for run in call.runs) for call in told.calls.values() if call.kind in CALLS)
+    calls = [call for call in told.calls.values() if call.kind in CALLS]
+    ended = [run for call in calls for run in call.runs if run.ended]
+    done = sum(any(run.ended for run in call.runs) for call in calls if call.kind not in CANCELLED)
     fresh = sum(_may_be_uncounted(run, told.faults) for run in ended)
-    lost = sum(call.kind in CRASHES for call in told.calls.values())
-    if not done - fresh <= counted <= len(ended) + fresh + lost:
+    unseen = sum(call.kind in CRASHES | TOO_LONG | CANCELLED for call in calls)
+    """Those that may be counted without a run that has ended, such as one that was cancelled in time."""
+    if not done - fresh <= counted <= len(ended) + fresh + unseen:
         yield (
             "statistics",
             f"{counted} were counted of {done} calls and {len(ended)} runs, {fresh} of them fresh",

@@ -38,6 +38,11 @@ class Run:
     refused: bool = False
     """Whether it was told that its lease is lost."""
 
+    @property
+    def attempt(self) -> int:
+        """Which of its call's: 1 and up, where its name says so."""
+        return int(self.name.partition("#")[2] or 1)
+
     def __str__(self) -> str:
         end = "refused" if self.refused else f"to {self.ended:.2f}" if self.ended else "without end"
         return f"by {self.pid} from {self.started:.2f} {end}"
@@ -62,6 +67,11 @@ class Call:
     def kind(self) -> str:
         """What its producer said that it is."""
         return str(self.asked.detail["kind"]) if self.asked else "never asked for"
+
+    @property
+    def attempts(self) -> int:
+        """How many its producer said that it takes."""
+        return int(self.asked.detail.get("attempts", 1)) if self.asked else 1
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}: {', '.join(map(str, self.runs)) or 'no run'}"

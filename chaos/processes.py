@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["Actor", "Executor", "children_of"]
+__all__ = ["Actor", "Executor", "children_of", "descendants_of", "send"]
 
 START_LIMIT = 60.0
 """Seconds that a process may take to start, on a busy machine."""
@@ -18,6 +19,23 @@ def children_of(pid: int) -> list[int]:
     """The pids of a process's children."""
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
     return [int(pid) for pid in listed.stdout.split()]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The pids of its children, of theirs, and so on."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True)
+    pairs = [(int(pid), int(parent)) for pid, parent in map(str.split, listed.stdout.splitlines())]
+    found = [pid]
+    for ancestor in found:  # it grows
+        found += [pid for pid, parent in pairs if parent == ancestor]
+    return found[1:]
+
+
+def send(number: signal.Signals, pids: Iterable[int]) -> None:
+    """A signal for processes that may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Actor:
@@ -42,8 +60,8 @@ class Actor:
 
     @property
     def pids(self) -> list[int]:
-        """Its own, and its children's."""
-        return [self.process.pid, *children_of(self.process.pid)]
+        """Its own, and its descendants'."""
+        return [self.process.pid, *descendants_of(self.process.pid)]
 
     @property
     def is_alive(self) -> bool:
@@ -51,18 +69,14 @@ class Actor:
         return self.process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
-        """A signal for it and its children; for itself first, so that none is missed."""
-        for pid in self.pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        """A signal for it and its descendants; for itself first, so that none is missed."""
+        send(number, self.pids)
 
     def kill(self) -> None:
-        """SIGKILL for it and its children."""
+        """SIGKILL for it and its descendants."""
         if self.is_alive:
             self.process.send_signal(signal.SIGSTOP)
-            for pid in self.pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            send(signal.SIGKILL, self.pids)
         self.process.wait()
 
     def stop(self, patience: float = 60.0) -> int:
@@ -94,6 +108,11 @@ class Executor(Actor):
             time.sleep(0.02)
 
     @property
-    def workers(self) -> list[int]:
-        """The pids of its processes, without the supervisor."""
+    def processes(self) -> list[int]:
+        """The pids of its processes, without the supervisor and their workers."""
         return children_of(self.process.pid)
+
+    @property
+    def workers(self) -> list[int]:
+        """The pids of the worker processes of all of them."""
+        return [pid for process in self.processes for pid in children_of(process)]

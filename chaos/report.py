@@ -17,8 +17,14 @@ COLUMNS = (
     "scenario", "what is done", "faults", "calls", "lost", "doubled", "other", "explained", "re-run p50, max (s)",
     "outage (s)",
 )  # fmt: skip
-LOST = ("committed and never ran", "no run to the end", "an effect missing", "no result", "not a dead letter")
-DOUBLED = ("ran twice without a fault", "two runs at a time", "an effect twice")
+LOST = (
+    "committed and never ran", "no run to the end", "an attempt missing", "neither cancelled nor done",
+    "an effect missing", "no result", "not a dead letter",
+)  # fmt: skip
+DOUBLED = (
+    "ran twice without a fault", "two runs at a time", "an attempt too many", "both cancelled and done",
+    "an effect twice",
+)  # fmt: skip
 
 
 def line(outcome: Outcome) -> Iterable[str]:

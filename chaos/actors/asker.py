@@ -4,11 +4,12 @@ import itertools
 import random
 import sys
 import time
+from typing import Any
 
 from chaos.actors.life import AWAY, forget_connection, ledger, live, may_be_committed
 from chaos.actors.producer import ROOM
 from chaos.ledger import Kind
-from chaos.project import tasks
+from chaos.project import features, tasks
 from django_tpq.futures import Future
 from django_tpq.futures.errors import ResultTimeout, TaskError
 
@@ -17,6 +18,14 @@ __all__ = ["ask"]
 PATIENCE = 90.0
 """Seconds until a result that does not come is missing."""
 
+ASKED: list[tuple[str, Any]] = [
+    ("work", tasks.work),
+    ("work", features.naps),
+    ("work", features.works_apart),
+    ("atomic", features.writes),
+]
+"""What is asked for: its kind, and its task."""
+
 
 def ask(index: int, seed: str) -> None:
     """Ask on and on."""
@@ -24,9 +33,10 @@ def ask(index: int, seed: str) -> None:
 
     def turn() -> None:
         number = next(numbers)
-        ledger.note(Kind.ASKED, number, {"kind": "work"})
+        kind, how = chance.choices(ASKED, [4, 1, 1, 1])[0]
+        ledger.note(Kind.ASKED, number, {"kind": kind})
         try:
-            future = tasks.work.delay(number, chance.uniform(0, 0.05))
+            future = how.delay(number, chance.uniform(0, 0.05))
         except AWAY as error:
             if not may_be_committed(error):
                 ledger.note(Kind.ROLLED_BACK, number)

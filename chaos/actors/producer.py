@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.db import transaction
 from chaos.actors.life import AWAY, ledger, live, may_be_committed
 from chaos.actors.names import NEW
 from chaos.ledger import Kind
-from chaos.project import models, tasks
+from chaos.project import features, models, tasks
+from django_tpq.futures import Future
 
 __all__ = ["Producer", "produce"]
 
@@ -20,6 +22,8 @@ ONCE = frozenset(tasks.DEATHS)
 """Evils that are done once: each ends three processes."""
 PAUSE = 0.02
 """Seconds between two deeds, on average."""
+SECOND_THOUGHTS = 4
+"""Calls of one producer's that it has yet to cancel."""
 
 
 class Undone(Exception):
@@ -42,7 +46,9 @@ class Producer:
         self._deeds: dict[Callable[[], None], int] = {
             self.call: 40, self.call_slowly: 8, self.call_later: 8, self.call_many: 3, self.call_and_send: 6,
             self.undo: 6, self.fail: 3, self.send: 20,
+            self.call_atomic: 12, self.call_apart: 6, self.call_coroutine: 8, self.stumble: 8, self.cancel: 5,
         }  # fmt: skip
+        self._to_cancel: deque[Future[str]] = deque()
         if not index:
             self._deeds[self.send_in_order] = 8
         if evils and not (index and ONCE & set(evils)):
@@ -109,6 +115,40 @@ class Producer:
         number = next(self._numbers)
         self._commit({number: "fails"}, lambda: tasks.fails.delay(number))
 
+    def call_atomic(self) -> None:
+        """One whose effect is part of its end; one in four in a process of its own."""
+        number, seconds = next(self._numbers), self.random.uniform(0, 0.2)
+        how = self.random.choices([features.writes, features.writes_apart], [3, 1])[0]
+        self._commit({number: "atomic"}, lambda: how.delay(number, seconds))
+
+    def call_apart(self) -> None:
+        """One in a process of its own."""
+        number, seconds = next(self._numbers), self.random.uniform(0, 0.1)
+        self._commit({number: "work"}, lambda: features.works_apart.delay(number, seconds))
+
+    def call_coroutine(self) -> None:
+        """One in the event loop."""
+        number, seconds = next(self._numbers), self.random.uniform(0, 1)
+        self._commit({number: "work"}, lambda: features.naps.delay(number, seconds))
+
+    def stumble(self) -> None:
+        """One that fails some times before it returns."""
+        number, failures = next(self._numbers), self.random.randint(1, features.ATTEMPTS - 1)
+        kind, how = self.random.choice(
+            [("tried again", features.stumbles), ("atomic, tried again", features.stumbles_and_writes)]
+        )
+        self._commit({number: kind}, lambda: how.delay(number, failures), attempts=failures + 1)
+
+    def cancel(self) -> None:
+        """One that is cancelled a while later: before it has begun, while it runs, or too late."""
+        number, delay, seconds = next(self._numbers), self.random.uniform(0, 1), self.random.uniform(0, 2)
+        how: Any = self.random.choice([features.writes, features.writes_apart, features.naps])
+        kind = "cancelled nap" if how is features.naps else "cancelled"
+        call = how.using(delay=delay)
+        self._commit({number: kind}, lambda: self._to_cancel.append(call.delay(number, seconds)))
+        if len(self._to_cancel) > SECOND_THOUGHTS:
+            self._to_cancel.popleft().cancel()
+
     def send(self) -> None:
         """A message."""
         number = next(self._numbers)
@@ -131,13 +171,16 @@ class Producer:
         if how == NEW:
             self._commit({number: "work"}, lambda: tasks.is_new.delay(number))
             return
+        if how in features.TOO_LONG:
+            self._commit({number: "too long"}, lambda: features.TOO_LONG[how].delay(number))
+            return
         kind = "dies" if how in tasks.DEATHS else "returns" if how in tasks.RETURNS else "fails"
         evil: Any = tasks.dies if kind == "dies" else tasks.misbehaves
         self._commit({number: kind}, lambda: evil.delay(number, how))
 
-    def _commit(self, kinds: dict[int, str], act: Callable[[], object]) -> None:
+    def _commit(self, kinds: dict[int, str], act: Callable[[], object], **more: int) -> None:
         for number, kind in kinds.items():
-            ledger.note(Kind.ASKED, number, {"kind": kind})
+            ledger.note(Kind.ASKED, number, {"kind": kind, **more})
         try:
             act()
         except Undone:

@@ -1,7 +1,5 @@
 """Faults of executors: killed, frozen, replaced."""
 
-import contextlib
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -20,12 +18,10 @@ def kill_processes(arena: Arena) -> None:
     """SIGKILL of a process that runs calls, five times."""
     for _ in range(5):
         arena.pause(1.5, 3)
-        workers = arena.an_executor().workers
-        if not workers:  # its last one has just been killed
+        processes = arena.an_executor().processes
+        if not processes:  # its last one has just been killed
             continue
-        pid = arena.random.choice(workers)
-        with arena.fault("SIGKILL of a process", [pid], deadly=True), contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        arena.kill_process(arena.random.choice(processes))
 
 
 def kill_supervisors(arena: Arena) -> None:

@@ -1,7 +1,5 @@
 """Faults of executors and of PostgreSQL at the same time, in an order that the seed gives."""
 
-import contextlib
-import os
 import random
 import signal
 import threading
@@ -22,10 +20,13 @@ Fault = Callable[[Arena], None]
 
 
 def _kill_a_process(arena: Arena) -> None:
-    workers = arena.an_executor().workers
-    for pid in workers[:1]:
-        with arena.fault("SIGKILL of a process", [pid], deadly=True), contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for pid in arena.an_executor().processes[:1]:
+        arena.kill_process(pid)
+
+
+def _kill_a_worker(arena: Arena) -> None:
+    for pid in arena.an_executor().workers[:1]:
+        arena.kill_process(pid, "SIGKILL of a worker")
 
 
 def _kill_an_executor(arena: Arena) -> None:
@@ -88,7 +89,13 @@ def _hang(arena: Arena) -> None:
         arena.server.thaw()
 
 
-EXECUTORS: Sequence[Fault] = (_kill_a_process, _kill_an_executor, _freeze_an_executor, _deploy)
+EXECUTORS: Sequence[Fault] = (
+    _kill_a_process,
+    _kill_a_worker,
+    _kill_an_executor,
+    _freeze_an_executor,
+    _deploy,
+)
 POSTGRESQL: Sequence[Fault] = (_restart, _terminate, _hang)
 
 

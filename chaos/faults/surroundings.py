@@ -97,9 +97,8 @@ def restart_behind(arena: Arena) -> None:
         arena.server.start()
     arena.pause(4)
     executor = arena.an_executor()
-    (pid, *_) = executor.workers
-    with arena.fault("SIGKILL of a process", [pid], deadly=True):
-        os.kill(pid, signal.SIGKILL)
+    (pid, *_) = executor.processes
+    arena.kill_process(pid)
     arena.pause(4)
 
 

@@ -1,4 +1,4 @@
-"""Tasks that note in the ledger when they run, and some that go wrong in every way."""
+"""Tasks that note in the ledger when they run, and some that go wrong in every way. More of them: features.py."""
 
 import ctypes
 import os
@@ -10,10 +10,11 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from chaos.ledger import Kind, Ledger
+from chaos.ledger import Kind
+from chaos.processes import descendants_of
+from chaos.project import features  # noqa: F401 - executors import this module only
+from chaos.project.runs import Run, ledger
 from django_tpq.futures import task
-
-ledger = Ledger(os.environ.get("CHAOS_LEDGER", "."))
 
 
 class Odd(BaseException):
@@ -29,20 +30,6 @@ class Odd(BaseException):
         raise RuntimeError("no comparison")
 
     __hash__ = BaseException.__hash__
-
-
-class Run:
-    """A run in the ledger, for a block; an exception is an end, too."""
-
-    def __init__(self, number: int) -> None:
-        self.number, self.name = number, uuid.uuid4().hex
-
-    def __enter__(self) -> str:
-        ledger.note(Kind.STARTED, self.number, self.name)
-        return self.name
-
-    def __exit__(self, *_: object) -> None:
-        ledger.note(Kind.ENDED, self.number, self.name)
 
 
 @task
@@ -120,7 +107,8 @@ RETURNS = frozenset({"leaves a transaction open", "closes its connection"})
 def dies(number: int, how: str) -> None:
     """End the process."""
     with Run(number):
-        about = {"id": uuid.uuid4().hex, "name": how, "pids": [os.getpid()], "deadly": True}
+        pids = [os.getpid(), *descendants_of(os.getpid())]  # its workers die with it
+        about = {"id": uuid.uuid4().hex, "name": how, "pids": pids, "deadly": True}
         ledger.note(Kind.FAULT, 0, about)
         DEATHS[how]()
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from chaos.faults import SCENARIOS
+from chaos.project.sabotage import ACKNOWLEDGED_LATER
 from tests.docs.reader import ROOT
 
 SHORT = [name for name, scenario in SCENARIOS.items() if scenario.is_short]
@@ -34,6 +35,7 @@ def test_nothing_is_lost_or_doubled(name, tmp_path):
     [
         ("what a dead process held is deleted", "no run to the end"),
         ("each message is put in twice", "ran twice without a fault"),
+        (ACKNOWLEDGED_LATER, "an effect twice"),
     ],
 )
 def test_a_product_that_is_spoilt_is_found_out(how, seen, tmp_path):
