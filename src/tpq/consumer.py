@@ -219,11 +219,11 @@ class Consumer(Generic[M]):
 
     def _claim(self) -> None:
         self._board.watch(self._quarantine.watched)
-        if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
-            return
+        is_alone = self._quarantine.is_watching or bool(self._quarantine.tables and self._claim_suspect())
         if self._ground.is_due():
             self._lanes.make_hungry()
-        if not (lanes := [lane for lane in self._lanes.awake if self._lanes.room(lane)]):
+        lanes = [lane for lane in self._lanes.awake if lane.is_apart or not is_alone]
+        if not (lanes := [lane for lane in lanes if self._lanes.room(lane)]):
             return
         rung, self._rung = self._rung, False
         found = sum(map(self._claim_for, lanes))
@@ -277,7 +277,7 @@ class Consumer(Generic[M]):
         crew = self._crew
         if crew.outbox or self._outgoing:
             return None if self._may_claim and self._lanes.are_behind else crew.linger()
-        if self._may_claim and self._lanes.have_room(hungry=True) and not self._quarantine.tables:
+        if self._may_claim and self._lanes.have_room(hungry=True) and not self._quarantine.keeps_others:
             return None
         if self._drain and not self._hand and self._has_nothing_left:
             return None

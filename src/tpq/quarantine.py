@@ -56,5 +56,11 @@ class Quarantine:
 
     @property
     def rest(self) -> float:
-        """Seconds until the watch is over."""
-        return self._until - time.monotonic() if self._watched else float("inf")
+        """Seconds until the watch is over; infinity: it is, or there is none."""
+        left = self._until - time.monotonic()
+        return left if self._watched and left > 0 else float("inf")
+
+    @property
+    def keeps_others(self) -> bool:
+        """Whether nothing else may be started now that a crash would be blamed on."""
+        return bool(self.tables) or self.is_watching
