@@ -6,11 +6,12 @@ from pathlib import Path
 from chaos.outcome import Outcome
 from chaos.scenario import Scenario
 
-__all__ = ["LOAD", "TRIALS", "line", "table", "write"]
+__all__ = ["CROWD", "LOAD", "TRIALS", "line", "table", "write"]
 
-TRIALS, LOAD = (
+TRIALS, LOAD, CROWD = (
     ("<!-- trials -->", "<!-- end of trials -->"),
     ("<!-- load -->", "<!-- end of load -->"),
+    ("<!-- crowd -->", "<!-- end of crowd -->"),
 )
 """Between them stand the tables in a document."""
 COLUMNS = (

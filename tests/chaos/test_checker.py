@@ -25,11 +25,11 @@ class Story:
         self.entries.append(Entry(moment, pid, kind, number, detail))
         return self
 
-    def ask(self, number=1, kind="work"):
-        return self.tell(Kind.ASKED, number, {"kind": kind})
+    def ask(self, number=1, kind="work", **more):
+        return self.tell(Kind.ASKED, number, {"kind": kind, **more})
 
-    def commit(self, number=1, kind="work"):
-        return self.ask(number, kind).tell(Kind.ACKNOWLEDGED, number)
+    def commit(self, number=1, kind="work", **more):
+        return self.ask(number, kind, **more).tell(Kind.ACKNOWLEDGED, number)
 
     def start(self, name, number=1, pid=A, after=1.0):
         return self.tell(Kind.STARTED, number, name, pid, after)
@@ -252,3 +252,81 @@ def test_statistics_that_differ(story, counted):
 def test_statistics_that_a_kill_may_have_cut_short(story, counted):
     story.commit().run("a").fault(A, deadly=True).heal().counted = counted
     assert story.verdict.is_clean
+
+
+@pytest.mark.parametrize("kind", ["atomic", "atomic, tried again"])
+@pytest.mark.parametrize(
+    ("effects", "broken"),
+    [(0, {"an effect missing"}), (1, set()), (2, {"an effect twice"})],
+)
+def test_an_atomic_call_has_one_effect(story, kind, effects, broken):
+    story.commit(1, kind).run("a").effects = [Effect("atomic", 1)] * effects
+    assert story.broken == broken
+
+
+def test_an_atomic_call_that_ran_twice_has_one_effect(story):
+    story.commit(1, "atomic").start("a").fault(A).run("b", pid=B).heal().end("a")
+    story.effects = [Effect("atomic", 1)]
+    assert story.verdict.is_clean
+
+
+def test_attempts_that_follow_each_other_are_no_second_runs(story):
+    story.commit(1, "tried again", attempts=3).run("a#1").run("b#2", pid=B).run("c#3")
+    assert story.verdict.is_clean
+
+
+def test_an_attempt_that_is_repeated_without_a_fault(story):
+    story.commit(1, "tried again", attempts=2).run("a#1").run("b#1").run("c#2")
+    assert story.broken == {"ran twice without a fault"}
+
+
+def test_an_attempt_that_a_fault_repeats(story):
+    story.commit(1, "tried again", attempts=2).start("a#1").fault(A, deadly=True).heal().run("b#1", pid=B)
+    story.run("c#2", pid=B)
+    assert story.verdict.is_clean
+
+
+def test_an_attempt_that_is_missing(story):
+    story.commit(1, "tried again", attempts=3).run("a#1").run("b#2")
+    assert story.broken == {"an attempt missing"}
+
+
+def test_an_attempt_too_many(story):
+    story.commit(1, "tried again", attempts=1).run("a#1").run("b#2")
+    assert story.broken == {"an attempt too many"}
+
+
+@pytest.mark.parametrize(
+    ("is_dead", "effects", "broken"),
+    [
+        (True, 0, set()),
+        (False, 1, set()),
+        (False, 0, {"neither cancelled nor done"}),
+        (True, 1, {"both cancelled and done"}),
+    ],
+)
+def test_what_is_cancelled_is_cancelled_or_done(story, is_dead, effects, broken):
+    story.commit(1, "cancelled").run("a").effects = [Effect("atomic", 1)] * effects
+    story.left = Left(0, 0, frozenset({1} if is_dead else ()))
+    assert story.broken == broken
+
+
+def test_what_is_cancelled_need_not_run(story):
+    story.commit(1, "cancelled").left = Left(0, 0, frozenset({1}))
+    assert story.verdict.is_clean
+
+
+@pytest.mark.parametrize(("is_dead", "broken"), [(True, set()), (False, {"neither cancelled nor done"})])
+def test_a_nap_that_is_cancelled_before_its_end(story, is_dead, broken):
+    story.commit(1, "cancelled nap").start("a").left = Left(0, 0, frozenset({1} if is_dead else ()))
+    assert story.broken == broken
+
+
+def test_what_takes_too_long_is_a_dead_letter_and_needs_no_end(story):
+    story.commit(1, "too long").start("a").left = Left(0, 0, frozenset({1}))
+    assert story.verdict.is_clean
+
+
+def test_what_takes_too_long_and_is_no_dead_letter(story):
+    story.commit(1, "too long").run("a")
+    assert story.broken == {"not a dead letter"}
