@@ -1,4 +1,4 @@
-# The only door: make demo, make test, make check, make chaos, make load, make fuzz, make bench, make test-all.
+# The only door: make demo, make test, make check, make chaos, make load, make crowd, make fuzz, make bench, make test-all.
 PYTHON ?= python3
 VENV := .venv
 WORKERS ?= 2
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml src/django_tpq/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos load bench bench-quick fuzz test-all clean
+.PHONY: help demo test check format chaos load crowd bench bench-quick fuzz test-all clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ chaos: $(VENV)/.chaos  ## faults under load, and a checker, for 20 minutes (ARGS
 
 load: $(VENV)/.chaos  ## eight producers and four executors at full speed for ten minutes: does anything grow?
 	@$(BIN)/python -m chaos.load $(ARGS)
+
+crowd: $(VENV)/.chaos  ## claims and due calls beside 1,000,000 that wait (ARGS=20000: beside fewer)
+	@$(BIN)/python -m chaos.crowd $(ARGS)
 
 fuzz: $(VENV)/.fuzz  ## random inputs, guided by the code they reach, for a minute (ARGS=600: for ten)
 	@$(BIN)/python -m chaos.fuzz $(ARGS)
