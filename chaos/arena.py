@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from chaos.actors.names import END, STOP
-from chaos.ledger import Kind, Ledger
+from chaos.ledger import Kind, Ledger, read
 from chaos.processes import Actor, Executor, descendants_of
 
 __all__ = ["Arena"]
 
 THREADS = 4
+BUSY_LIMIT = 60.0
+"""Seconds until the first call, on a busy machine."""
 ENQUEUEING = ("producer", "asker", "flood")
 ROLES = ("producer", "producer", "asker", "asker", "taker", "taker", "receiver", "leaser", "orderly")
 
@@ -69,6 +71,23 @@ class Arena:
             command = ("chaos.actors", role, str(index), self.seed, *evil)
             environment = self._environment | changes
             self.actors.append(Actor(self._log(role), *command, environment=environment))
+
+    def wait_until_busy(self) -> None:
+        """Until the first call was committed, and one runs: a fault that nobody feels shows nothing.
+
+        Raises:
+            TimeoutError: nothing happens.
+        """
+        deadline = time.monotonic() + BUSY_LIMIT
+        while not self._is_busy():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no call was committed and begun; see the logs in {self.folder}")
+            time.sleep(0.1)
+
+    def _is_busy(self) -> bool:
+        with contextlib.suppress(ValueError):  # a line is being written
+            return {Kind.ACKNOWLEDGED, Kind.STARTED} <= {entry.kind for entry in read(self.folder)}
+        return False
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{next(self._logs):02}-{name}.log"

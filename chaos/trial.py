@@ -54,6 +54,7 @@ def _act(scenario: Scenario, arena: Arena) -> None:
     for _ in range(scenario.executors):
         arena.start_executor()
     arena.start_actors(scenario.evils)
+    arena.wait_until_busy()
     arena.pause(WARM_UP)
     scenario.inject(arena)
     arena.pause(COOL_DOWN)
