@@ -101,6 +101,11 @@ def index(account, note=""):
     return account
 
 
+@task(unique="args", unique_for=3600)
+def digest(account):
+    return account
+
+
 @task(unique="args", on_duplicate="error")
 def report(account):
     return account

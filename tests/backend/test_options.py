@@ -11,7 +11,7 @@ from django_tpq.backend.adapter import OURS, adapted, options_of
 from django_tpq.backend.compat import InvalidTask, TaskResultDoesNotExist, TaskResultStatus
 from django_tpq.backend.tasks import TaskExtras
 from django_tpq.futures import DuplicateCall, Exponential
-from django_tpq.futures.models import CallQueue
+from django_tpq.futures.models import CallQueue, Finished
 from django_tpq.futures.options import LANES
 from tests.backend import choices, work
 from tests.backend.work import BACKEND
@@ -36,6 +36,7 @@ FITTING = [
     {"atomic": True},
     {"unique": "args"},
     {"unique": "key:{word}"},
+    {"unique": "args", "unique_for": 60},
     {"unique": "args", "on_duplicate": "error"},
     {"secret": ("word",)},
 ]
@@ -54,6 +55,7 @@ UNFIT = [
     ({"executor": "async"}, "executor='async' is for coroutine functions"),
     ({"atomic": True, "executor": "async"}, "atomic is for threads and processes"),
     ({"unique": 3}, "unique must be 'args'"),
+    ({"unique_for": 60}, "give `unique`, too"),
     ({"on_duplicate": "ignore"}, "on_duplicate must be one of"),
     ({"secret": "word"}, "secret must be a tuple"),
     ({"secret": ("password",)}, "secret names password, which is no parameter"),
@@ -146,6 +148,16 @@ def test_when_it_has_ended_there_may_be_another(by_hand):
     first = choices.index.enqueue(7)
     by_hand.work()
     assert choices.index.enqueue(7).id != first.id
+
+
+def test_a_key_may_be_held_beyond_the_end_of_its_call(by_hand):
+    first = choices.digest.enqueue(7)
+    by_hand.work()
+    again = choices.digest.enqueue(7)
+    assert (again.id, again.return_value) == (first.id, 7)
+    Finished.objects.all().delete()
+    with pytest.raises(DuplicateCall, match="nothing else is left of it"):
+        choices.digest.enqueue(7)
 
 
 def test_of_many_with_one_key_there_is_one(transactional_db, told):

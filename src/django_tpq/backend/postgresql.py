@@ -26,6 +26,7 @@ from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.calls import BadSignature, CallId, new_token
 from django_tpq.futures.dispatch import insert, insert_many
+from django_tpq.futures.errors import DuplicateCall
 from django_tpq.futures.inlining import at_once
 from django_tpq.futures.masking import require
 
@@ -173,9 +174,18 @@ def _put(ours: BackendTask, args: Any, kwargs: Any) -> Enqueued:
     token = new_token()
     call, (enqueued_at,) = insert(ours, args, kwargs, ("enqueued_at",), token)
     if call.token != token:
-        row, made = _found(call)
-        return Enqueued(made(row, call), is_new=False)
+        return Enqueued(_holder(ours, call), is_new=False)
     return _new(ours, call, enqueued_at, args, kwargs)
+
+
+def _holder(ours: BackendTask, call: CallId) -> Any:
+    """The result of the call that has the key of another."""
+    try:
+        row, made = _found(call)
+    except TaskResultDoesNotExist:
+        text = f"task {ours.name}: the call {call} holds the key, though nothing else is left of it"
+        raise DuplicateCall(text) from None
+    return made(row, call)
 
 
 def _put_many(ours: BackendTask, given: Sequence[tuple[Any, Any]]) -> Iterator[Enqueued]:

@@ -38,6 +38,8 @@ class PostgreSQLTask(Task):  # type: ignore[type-arg]
     """Whether what it writes to the queue's database and its end are one transaction."""
     unique: UniqueOption = None
     """Of calls with the same key there is one at a time."""
+    unique_for: timedelta | float | None = None
+    """How long a key is held at least, also after its call has ended."""
     on_duplicate: str | None = None
     """What becomes of a call whose key another has: `existing` (its result is the other's), `error` or `replace`."""
     secret: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class TaskExtras(TypedDict, total=False):
     executor: str | None
     atomic: bool
     unique: UniqueOption
+    unique_for: timedelta | float | None
     on_duplicate: str
     secret: tuple[str, ...]
 
