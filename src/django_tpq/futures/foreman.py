@@ -22,7 +22,7 @@ from django_tpq.futures.codecs import codec
 from django_tpq.futures.context import Progress
 from django_tpq.futures.deadlines import LAST_SECONDS
 from django_tpq.futures.endings import given_up, lost, raised
-from django_tpq.futures.errors import CallCancelled, CallTimeout, MemoryExceeded, UnknownTask
+from django_tpq.futures.errors import CallCancelled, CallTimeout, MemoryExceeded
 from django_tpq.futures.launch import start_command
 from django_tpq.futures.memory import resident
 from django_tpq.futures.options import TaskOptions
@@ -248,6 +248,6 @@ def _options(call: Claimed) -> TaskOptions:
     """The options of a call whose signature the worker has found to be right."""
     try:
         task = (finder(call.headers) or find)(call.task)
-    except (UnknownTask, ImportError):
+    except Exception:  # noqa: BLE001 - importing a module runs its code
         return options_of(TaskOptions(), call.headers)
     return options_of(task.options, call.headers)
