@@ -102,7 +102,9 @@ def test_a_task_is_not_called_by_accident():
 
 
 @pytest.mark.parametrize(
-    "function", [lambda: None, Methods().method, len, Methods, functools.partial(no_context)], ids=str
+    "function",
+    [lambda: None, Methods().method, len, Methods, functools.partial(no_context)],
+    ids=["lambda", "method", "builtin", "class", "partial"],
 )
 def test_only_a_function_of_a_module_can_be_one(function):
     with pytest.raises(InvalidTask, match="module level"):

@@ -70,7 +70,7 @@ def one(word=""):
 # Made -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", FITTING, ids=str)
+@pytest.mark.parametrize("options", FITTING, ids=", ".join)
 def test_an_option_that_fits_is_taken_and_meant(options):
     made = task(**options)(one)
     assert isinstance(made, PostgreSQLTask)
@@ -78,7 +78,7 @@ def test_an_option_that_fits_is_taken_and_meant(options):
         assert getattr(options_of(made.using(priority=3)), name) == value
 
 
-@pytest.mark.parametrize(("options", "text"), UNFIT, ids=str)
+@pytest.mark.parametrize(("options", "text"), UNFIT, ids=", ".join)
 def test_an_option_that_does_not_fit_makes_no_task_and_is_named(options, text):
     with pytest.raises(InvalidTask) as caught:
         task(**options)(one)
@@ -86,7 +86,7 @@ def test_an_option_that_does_not_fit_makes_no_task_and_is_named(options, text):
 
 
 @pytest.mark.skipif(django.VERSION[:2] == (6, 0), reason="Django 6.0's own decorator takes no options")
-@pytest.mark.parametrize("options", FITTING, ids=str)
+@pytest.mark.parametrize("options", FITTING, ids=", ".join)
 def test_djangos_own_decorator_makes_the_same(options):
     assert work.task(**options)(one) == task(**options)(one)
 
