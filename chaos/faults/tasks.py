@@ -79,7 +79,7 @@ SCENARIOS = (
         evils=["eats memory until the kernel kills it"] * 5,
         hindrance=small_memory.hindrance,
         world=small_memory.world,
-        recovers_within=3,
+        recovers_within=15,
     ),
     Scenario(name="task-stuck", about=" ".join((stick.__doc__ or "").split()), inject=stick),
 )

@@ -1,5 +1,6 @@
 """Tasks that note in the ledger when they run, and some that go wrong in every way. More of them: features.py."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -114,8 +115,12 @@ def dies(number: int, how: str) -> None:
 
 def _workers() -> list[int]:
     """The worker processes of this one, which die with it. Read at once: who watches a suspect does so for a moment."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return [int(pid) for listed in lists for pid in listed.read_text().split()]
+    workers, own = [], str(os.getpid())
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            if stat.read_text().rpartition(")")[2].split()[1] == own:
+                workers.append(int(stat.parent.name))
+    return workers
 
 
 def _eat_until_killed() -> None:
