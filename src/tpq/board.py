@@ -11,7 +11,7 @@ import struct
 import tempfile
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["LEASE", "Board", "memory_file"]
 
@@ -21,10 +21,23 @@ LEASE = 6.5
 CONSUMER, BEAT, TURNED, READY, WATCHED, STATE = 0, 8, 16, 24, 32, 40
 WATCHED_TABLE, RETIRING, HURRY = 240, 244, 248
 SLOTS_AT = 256
-SLOT = struct.Struct("=qqH110s")
+SLOT = struct.Struct("=qiidH102s")
 SLOT_SIZE = 128
+QUICK = 0.3
+"""Seconds after its begin in which what kills its process most likely does."""
+SLOW = 10.0
+"""Seconds after its begin in which a call with one lost delivery may be what ends its process."""
 MOMENT = struct.Struct("=d")
 NUMBER = struct.Struct("=q")
+
+
+class _Begun(NamedTuple):
+    """A call that had begun."""
+
+    number: int
+    table: int
+    losses: int
+    began: float
 
 
 class Board:
@@ -102,9 +115,10 @@ class Board:
         self._set("=H", WATCHED_TABLE, table)
         self._set("=q", WATCHED, number)
 
-    def begin(self, slot: int, table: int, number: int, name: bytes) -> None:
-        """Note that a call begins."""
-        SLOT.pack_into(self._page, SLOTS_AT + slot * SLOT_SIZE, number, table, len(name[:110]), name[:110])
+    def begin(self, slot: int, table: int, number: int, name: bytes, losses: int = 0) -> None:
+        """Note that a call begins; `losses`: its deliveries that were lost."""
+        place, name = SLOTS_AT + slot * SLOT_SIZE, name[:102]
+        SLOT.pack_into(self._page, place, number, table, losses, time.monotonic(), len(name), name)
 
     def end(self, slot: int) -> None:
         """Note that it has ended."""
@@ -154,21 +168,30 @@ class Board:
     def running(self) -> Counter[str]:
         """How many calls run now, by name."""
         slots = (SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE) for i in range(self.slots))
-        return Counter(name[:length].decode(errors="replace") for number, _, length, name in slots if number)
+        return Counter(slot[5][: slot[4]].decode(errors="replace") for slot in slots if slot[0])
 
     def to_blame(self) -> dict[int, list[int]]:
-        """After a crash: the ids of the calls that may have caused it, by the number of their table."""
-        begun, watched = self._begun(), int(self._get("=q", WATCHED))
-        table = int(self._get("=H", WATCHED_TABLE))
-        return {table: [watched]} if watched and watched in begun.get(table, ()) else begun
+        """After a crash: the ids of the calls that may have caused it, by the number of their table.
 
-    def _begun(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
-        for i in range(self.slots - self._apart):
-            number, table, _, _ = SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE)
-            if number:
-                found.setdefault(table, []).append(number)
-        return found
+        It is the watched one, if one is. But one that was charged twice, and has run for a moment by now, may only stand
+        beside the culprit: slow poison, which was watched too briefly. Then it is those that may be that.
+        """
+        begun, now = self._begun(), time.monotonic()
+        place = int(self._get("=H", WATCHED_TABLE)), int(self._get("=q", WATCHED))
+        watched = [call for call in begun if (call.table, call.number) == place]
+        if watched and watched[0].losses > 1 and watched[0].began < now - QUICK:
+            watched = [call for call in begun if call.losses == 1 and call.began > now - SLOW] or watched
+        blamed: dict[int, list[int]] = {}
+        for call in watched or begun:
+            blamed.setdefault(call.table, []).append(call.number)
+        return blamed
+
+    def _begun(self) -> "list[_Begun]":
+        slots = (
+            _Begun(*SLOT.unpack_from(self._page, SLOTS_AT + i * SLOT_SIZE)[:4])
+            for i in range(self.slots - self._apart)
+        )
+        return [call for call in slots if call.number]
 
     def _get(self, kind: str, place: int) -> Any:
         return struct.unpack_from(kind, self._page, place)[0]

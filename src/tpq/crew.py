@@ -84,8 +84,9 @@ class Crew(Generic[M]):
                 self.ended(item, None)
                 continue
             running[slot] = item
-            board.begin(slot, item.table, item.message.id, handler.name(item.message))
-            outcome = handler.run_one(item.message)
+            message = item.message
+            board.begin(slot, item.table, message.id, handler.name(message), message.deliveries)
+            outcome = handler.run_one(message)
             if running.pop(slot, None) is None:
                 return  # it was abandoned
             board.end(slot)

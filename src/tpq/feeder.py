@@ -54,7 +54,8 @@ class Feeder(Generic[M]):
             if (item := self._lane.buffer.get()) is None:
                 return
             if self._crew.is_ours(item):
-                self._board.begin(slot, item.table, item.message.id, self._name(item.message))
+                message = item.message
+                self._board.begin(slot, item.table, message.id, self._name(message), message.deliveries)
                 self._side.start(item.message, functools.partial(self._done, slot, item))
             else:
                 self._free.put(slot)
