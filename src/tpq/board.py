@@ -173,8 +173,8 @@ class Board:
     def to_blame(self) -> dict[int, list[int]]:
         """After a crash: the ids of the calls that may have caused it, by the number of their table.
 
-        It is the watched one, if one is. But one that was charged twice, and has run for a moment by now, may only stand
-        beside the culprit: slow poison, which was watched too briefly. Then it is those that may be that.
+        It is the watched one, if one is. But one that was charged twice, and has run for a moment by now, may only
+        stand beside the culprit: slow poison, which was watched too briefly. Then it is those that may be that.
         """
         begun, now = self._begun(), time.monotonic()
         place = int(self._get("=H", WATCHED_TABLE)), int(self._get("=q", WATCHED))

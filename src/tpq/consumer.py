@@ -219,11 +219,11 @@ class Consumer(Generic[M]):
 
     def _claim(self) -> None:
         self._board.watch(self._quarantine.watched)
-        is_alone = self._quarantine.is_watching or bool(self._quarantine.tables and self._claim_suspect())
+        if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
+            return
         if self._ground.is_due():
             self._lanes.make_hungry()
-        lanes = [lane for lane in self._lanes.awake if lane.is_apart or not is_alone]
-        if not (lanes := [lane for lane in lanes if self._lanes.room(lane)]):
+        if not (lanes := [lane for lane in self._lanes.awake if self._lanes.room(lane)]):
             return
         rung, self._rung = self._rung, False
         found = sum(map(self._claim_for, lanes))

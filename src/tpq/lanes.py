@@ -56,11 +56,6 @@ class Lane(Generic[M]):
         self._hand = hand
 
     @property
-    def is_apart(self) -> bool:
-        """Whether its messages run in processes of their own: they end no other's (see sql/claim.sql)."""
-        return self.number > 1
-
-    @property
     def in_hand(self) -> int:
         """How many of its messages are claimed and not settled."""
         return self._hand.count(self.number)

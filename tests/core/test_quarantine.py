@@ -1,4 +1,4 @@
-"""Suspects: while one is watched, the loop rests, and what runs in processes of its own goes on."""
+"""Suspects: while one is watched, the loop rests."""
 
 import threading
 import time
@@ -6,31 +6,11 @@ import time
 import pytest
 
 from tests.fixtures.consumer import Notes
-from tpq.lanes import Lanes
 from tpq.message import encode
 from tpq.quarantine import WATCH_FIRST, Quarantine
 
 FEW = 200
 """Turns of a loop that rests, in two seconds, whoever wakes it: one that spins takes a thousand and more."""
-APART = 2
-"""The lane of what runs in processes of its own."""
-
-
-class Aside:
-    """What runs a lane; its messages end at once."""
-
-    capacity = 1
-    is_wanted = True
-
-    def __init__(self):
-        self.bodies = []
-
-    def start(self, message, done):
-        self.bodies.append(message.body)
-        done(True)
-
-    def close(self):
-        pass
 
 
 @pytest.fixture
@@ -78,18 +58,6 @@ def test_others_wait_while_one_is_watched(suspect, put, have_run):
     put("other")
     time.sleep(1.5)
     assert loop.bodies == ["suspect"]
-
-
-def test_what_runs_in_a_process_of_its_own_does_not_wait_for_suspects(suspect, table, eventually):
-    aside = Aside()
-    lane_of = lambda message: APART if message.body == "apart" else 0  # noqa: E731
-    suspect(2, lanes=Lanes(2, {APART: aside}, lane_of))
-    table.put({"body": encode("apart"), "lane": APART})
-
-    def ran():
-        assert aside.bodies == ["apart"]
-
-    eventually(ran, 5)
 
 
 def test_a_watch_that_is_over_wakes_nobody():
