@@ -90,9 +90,9 @@ class Consumer(Generic[M]):
         self._stopping = True
         self._crew.wake.set()
 
-    def abandon(self, message: M, outcome: Any) -> None:
+    def abandon(self, message: M, outcome_of: Callable[[], Any]) -> None:
         """Take this for what a message of a thread ended with, whatever the thread does."""
-        self._crew.abandon(message, outcome)
+        self._crew.abandon(message, outcome_of)
 
     def retire(self, grace: float, abandon: Callable[[], None] | None = None) -> None:
         """As `stop`, and another may take our place. `abandon` gives up what does not end: called when all else has."""

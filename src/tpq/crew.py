@@ -70,12 +70,12 @@ class Crew(Generic[M]):
         if (count := len(outbox)) == 1 or count == FULL or self._buffer.is_empty:
             self.wake.set()
 
-    def abandon(self, message: M, outcome: Any) -> None:
-        """Take this for what a message ended with, whatever its thread does; that thread takes no other."""
+    def abandon(self, message: M, outcome_of: Callable[[], Any]) -> None:
+        """Take this for what a message ended with, if it has not; its thread takes no other."""
         for slot, item in list(self._running.items()):
             if item.message is message and self._running.pop(slot, None) is item:
                 self._board.end(slot)
-                self.ended(item, outcome)
+                self.ended(item, outcome_of())
 
     def _work(self, slot: int) -> None:
         board, handler, buffer, running = self._board, self._handler, self._buffer, self._running

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -281,3 +282,94 @@ async def say_in_loop() -> str:
 @task(executor="process")
 def say_in_process() -> str:
     return json.dumps(context())
+
+
+# What goes wrong ------------------------------------------------------------------------------------------
+
+
+@task(timeout=1)
+async def block_beyond_its_time(seconds: float) -> str:
+    hold(seconds)
+    return "returned"
+
+
+@task
+async def fail_in_loop() -> None:
+    raise ValueError("in the loop")
+
+
+@task
+async def keep_djangos_thread(seconds: float) -> None:
+    await sync_to_async(time.sleep)(seconds)
+
+
+@task
+async def exit_in_a_task_of_its_own(error: str) -> None:
+    async def sub() -> None:
+        raise {"SystemExit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt}[error]
+
+    await asyncio.gather(sub())
+
+
+@task
+async def stop_the_loop() -> str:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.01)
+    return "went on"
+
+
+@task(executor="process")
+def fork_and_come_back() -> str:
+    os.fork()
+    return "back"
+
+
+@task(executor="process", max_attempts=3, backoff=0)
+def fail_with(number: int) -> None:
+    raise ValueError(number)
+
+
+@task(executor="process", max_deliveries=1)
+def die_with_a_child_left(seconds: float) -> None:
+    if os.fork() == 0:
+        time.sleep(seconds)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task(executor="process")
+def leave_a_thread_that_reports() -> None:
+    call = current_call()
+
+    def report() -> None:
+        for number in range(30):
+            call.progress(number, 1000, "of another call")  # type: ignore[union-attr]
+            time.sleep(0.1)
+
+    threading.Thread(target=report, daemon=True).start()
+
+
+@task(atomic=True)
+def close_its_connection(body: Any) -> None:
+    from django.db import connection
+
+    enqueue(body)
+    connection.close()
+
+
+@task(timeout=1)
+async def wait_in_depth() -> None:
+    await _deeper()
+
+
+async def _deeper() -> None:
+    await asyncio.sleep(30)
+
+
+@task(timeout=0.5)
+def swallow_and_return(seconds: float) -> str:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(BaseException):
+            spend(seconds)
+    return "after all"

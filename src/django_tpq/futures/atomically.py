@@ -21,6 +21,8 @@ __all__ = ["Atomic"]
 
 logger = logging.getLogger("django_tpq.runner")
 
+PATIENCE = 30
+"""Claims of a call after which it is the call that is wrong, not the database."""
 LONGEST = 30
 """Seconds until a call is tried again after the database was away, at most."""
 
@@ -51,23 +53,23 @@ class Atomic:
         alias, committed = manager.db_for_queue, list[Settled]()
         table = QueueTable(manager.model._meta.db_table, connections[alias].cursor, COLUMNS, tuple)
         outcome: Outcome | None = None
+        was_closed = False
         try:
             with transaction.atomic(using=alias, durable=True):
                 transaction.on_commit(lambda: committed.append(settled), using=alias)
                 _limit(alias, options.seconds)
                 outcome = run()
+                was_closed = connections[alias].closed_in_transaction
                 settled = self._settled(table, call, outcome)
         except _Undone:
             assert outcome is not None  # noqa: S101 - it is raised for one
-            return outcome if _is_there(alias) else _later(call)
+            return outcome if was_closed or _is_there(alias) else _later(call)
         except Exception as error:
             if not committed:
                 logger.warning("call %s of %s could not be committed: %s", call.call, call.task, _line(error))
-                return (
-                    _later(call)
-                    if isinstance(error, OperationalError) or not _is_there(alias)
-                    else of_error(error)
-                )
+                is_ours = was_closed or call.claim_no > PATIENCE
+                is_away = isinstance(error, OperationalError) or not _is_there(alias)
+                return _later(call) if is_away and not is_ours else of_error(error)
             logger.exception(
                 "call %s of %s is committed, but what follows its commit failed", call.call, call.task
             )
@@ -76,7 +78,10 @@ class Atomic:
     def _settled(self, table: "QueueTable[tuple[object, ...]]", call: Claimed, outcome: Outcome) -> Settled:
         if not isinstance(outcome, Success | Postponed):
             raise _Undone
-        if connections[queues.manager(call.queue).db_for_queue].needs_rollback:
+        wrapper = connections[queues.manager(call.queue).db_for_queue]
+        if wrapper.closed_in_transaction:
+            raise DatabaseError(f"task {call.task} has closed the connection that its transaction was on")
+        if wrapper.needs_rollback:
             raise DatabaseError(f"task {call.task} returned, though its transaction had failed before")
         settled = self._delivery.settle_within(Ended(table, call, outcome))  # type: ignore[arg-type]
         if settled is None:  # whoever settles this outcome anew finds so, too, and says it

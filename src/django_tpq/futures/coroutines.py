@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 
 from django_tpq.futures.calls import Claimed, Key
 from django_tpq.futures.deadlines import stack_of_thread
+from django_tpq.futures.endings import given_up
 from django_tpq.futures.outcomes import Outcome, Success
 from django_tpq.futures.registry import uses
 from django_tpq.futures.runner import Runner
@@ -30,6 +31,12 @@ TOLD = -1.0
 """Instead of the moment of an answer: that it does not come was said."""
 
 
+class _Running(NamedTuple):
+    message: Claimed
+    task: "asyncio.Task[None]"
+    done: Callable[[Any], None]
+
+
 class AsyncLane:
     """Runs calls in an event loop that all of them share. Its thread starts with the first.
 
@@ -44,7 +51,7 @@ class AsyncLane:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tidy_at = self._asked_at = self._answered_at = 0.0
         self._ident = 0
-        self._running: dict[Key, tuple[asyncio.Task[None], Callable[[Any], None]]] = {}
+        self._running: dict[Key, _Running] = {}
 
     @property
     def is_wanted(self) -> bool:
@@ -61,13 +68,13 @@ class AsyncLane:
     def cancel(self, key: Key) -> None:
         """Let `CancelledError` be raised where a call waits."""
         if self._loop is not None and (found := self._running.get(key)):
-            self._loop.call_soon_threadsafe(found[0].cancel)
+            self._loop.call_soon_threadsafe(found.task.cancel)
 
-    def abandon(self, key: Key, outcome: Outcome) -> bool:
+    def abandon(self, key: Key, outcome_of: Callable[[], Outcome]) -> bool:
         """Take this for what a call ended with, whatever it does; False: it is not here."""
         found = self._running.pop(key, None)
         if found:
-            found[1](outcome)
+            found.done(outcome_of())
         return found is not None
 
     def close(self) -> None:
@@ -92,18 +99,34 @@ class AsyncLane:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ident = threading.get_ident()
         asyncio.set_event_loop(loop)
-        loop.run_forever()
+        while not loop.is_closed():
+            try:
+                loop.run_forever()
+                logger.error("a coroutine has stopped the event loop: it goes on")
+            except BaseException as error:  # noqa: BLE001 - SystemExit and its like, of a task that a coroutine has made
+                logger.error("a coroutine's task has ended in %r: the event loop goes on", error)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """A coroutine has closed the loop: what ran in it has failed."""
+        running, self._running, self._loop = self._running, {}, None
+        logger.error("a coroutine has closed the event loop: %s calls in it have failed", len(running))
+        for each in running.values():
+            error = RuntimeError(
+                f"task {each.message.task}: the event loop was closed while call {each.message.call} ran"
+            )
+            each.done(given_up(each.message, error, time.monotonic()))
 
     def _begin(self, message: Claimed, done: Callable[[Any], None]) -> None:
         task = asyncio.get_running_loop().create_task(self._call(message), name=f"tpq-{message.call}")
-        self._running[message.key] = task, done
+        self._running[message.key] = _Running(message, task, done)
 
     async def _call(self, message: Claimed) -> None:
         outcome = await self._runner.arun(message)
-        with contextlib.suppress(Exception):  # a connection's end is no reason to lose an outcome
-            await self._tidied(outcome)
         if found := self._running.pop(message.key, None):
-            found[1](outcome)
+            found.done(outcome)
+        with contextlib.suppress(Exception, asyncio.CancelledError):  # whoever cancels it now comes too late
+            await self._tidied(outcome)
 
     async def _tidied(self, outcome: Outcome) -> None:
         """All coroutines share the thread in which Django does its synchronous work for them, and its connections."""

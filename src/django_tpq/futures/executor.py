@@ -249,15 +249,15 @@ class Executor:
         self._coroutines.cancel(key)
         self._workers.cancel(key)
 
-    def _stuck(self, call: Claimed, outcome: Outcome) -> None:
+    def _stuck(self, call: Claimed, outcome_of: Callable[[], Outcome]) -> None:
         """A call does not end: another process takes the place of this one, whose end is that of the call, too."""
         logger.error(
             "call %s of %s does not end after its timeout: this process is replaced", call.call, call.task
         )
 
         def abandon() -> None:
-            if not self._coroutines.abandon(call.key, outcome):
-                self._consumer.abandon(call, outcome)
+            if not self._coroutines.abandon(call.key, outcome_of):
+                self._consumer.abandon(call, outcome_of)
 
         self._consumer.retire(self._grace, abandon)
 

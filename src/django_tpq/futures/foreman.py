@@ -152,7 +152,7 @@ class Foreman:
     def _watched(self, call: Claimed, started: float) -> Outcome:
         deadline, seconds = float("inf"), 0.0
         while True:
-            word, value = self._hear(min(TURN, max(0.0, deadline - time.monotonic())))
+            word, value = self._hear(call, min(TURN, max(0.0, deadline - time.monotonic())))
             if word == BEGUN and value is not None:
                 seconds, deadline = value, time.monotonic() + value
             elif word == PROGRESS:
@@ -174,10 +174,21 @@ class Foreman:
                 reason = MemoryExceeded(self._told(call, f"made its process larger than {limit} MiB"))
                 return self._interrupted(call, reason, started, patience=0.0)
 
-    def _hear(self, seconds: float) -> tuple[str, Any]:
-        connection = self._connection
-        assert connection is not None  # noqa: S101 - a call runs
-        return connection.recv() if connection.poll(seconds) else ("", None)
+    def _hear(self, call: Claimed, seconds: float) -> tuple[str, Any]:
+        """What the worker says of a call; nothing, if it says nothing or speaks of another.
+
+        Raises:
+            EOFError: it has died. What it has forked may hold its end of the connection.
+        """
+        connection, popen = self._connection, self._popen
+        assert connection is not None and popen is not None  # noqa: S101, PT018 - a call runs
+        has_died = popen.poll() is not None  # before the last look, so that nothing is missed
+        if connection.poll(0 if has_died else seconds):
+            word, key, value = connection.recv()
+            return (word, value) if key == call.key else ("", None)
+        if has_died:
+            raise EOFError
+        return "", None
 
     def _ended(self, value: Any) -> Outcome:
         outcome, has_verified = value
@@ -196,19 +207,19 @@ class Foreman:
         self, call: Claimed, error: Exception, started: float, patience: float = LAST_SECONDS
     ) -> Outcome:
         """End a call, and the worker with it; if it had ended just before, that counts."""
-        outcome = self._last_word(patience) if patience else None
+        outcome = self._last_word(call, patience) if patience else None
         self.close()
         if isinstance(outcome, Success | Settled):
             return outcome
         return raised(_options(call), call, codec("json"), error, started)
 
-    def _last_word(self, patience: float) -> Outcome | None:
+    def _last_word(self, call: Claimed, patience: float) -> Outcome | None:
         assert self._popen is not None  # noqa: S101 - a call runs
         self._popen.terminate()
         until = time.monotonic() + patience
         with contextlib.suppress(OSError, EOFError):
             while (left := until - time.monotonic()) > 0:
-                word, value = self._hear(left)
+                word, value = self._hear(call, left)
                 if word == ENDED:
                     return self._ended(value)
         return None

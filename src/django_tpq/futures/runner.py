@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import inspect
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
@@ -23,6 +24,8 @@ from django_tpq.futures.registry import Registered, find, finder
 from django_tpq.futures.signals import task_started
 
 __all__ = ["Atomically", "Ready", "Runner"]
+
+logger = logging.getLogger("django_tpq.runner")
 
 Atomically = Callable[
     [Claimed, TaskOptions, Callable[[], Outcome], Callable[[BaseException], Outcome]], Outcome
@@ -61,7 +64,8 @@ class Runner:
         atomically: how calls of tasks with `atomic` run; None: as any other.
         is_cancelled: whether somebody wants a call to end.
         report: where progress goes; None: nowhere.
-        on_stuck: called with a call and its outcome when it does not end after its timeout; None: none is timed here.
+        on_stuck: called with a call that does not end after its timeout, and with what makes its outcome if it is to be
+            given up; None: none is timed here.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Runner:
         atomically: Atomically | None = None,
         is_cancelled: Callable[[Claimed], bool] = _never,
         report: Callable[[Claimed, Progress], Any] | None = None,
-        on_stuck: Callable[[Claimed, Outcome], None] | None = None,
+        on_stuck: Callable[[Claimed, Callable[[], Outcome]], None] | None = None,
     ) -> None:
         self._atomically, self._is_cancelled = atomically, is_cancelled
         self._report, self._on_stuck = report, on_stuck
@@ -107,7 +111,7 @@ class Runner:
             cause = self._cause(ready, guard, error)
             outcome = ready.raised(cause)
             if isinstance(outcome, Failure) and (tell := getattr(ready.task, "afailed", None)):
-                with contextlib.suppress(asyncio.CancelledError):  # its end is decided
+                with _in_vain(call), contextlib.suppress(asyncio.CancelledError):  # its end is decided
                     await tell(ready.args, ready.kwargs, cause)
             return outcome
         finally:
@@ -178,13 +182,14 @@ class Runner:
                 _leave(guard)
             return ready.returned(value)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything; it becomes a value here
-            if guard:
+            while guard and not guard.has_ended:  # it may interrupt just this
                 with contextlib.suppress(Interruption):
                     _leave(guard)
             cause = self._cause(ready, guard, error)
             outcome = ready.raised(cause)
             if isinstance(outcome, Failure) and (tell := getattr(ready.task, "failed", None)):
-                tell(ready.args, ready.kwargs, cause)
+                with _in_vain(ready.call):
+                    tell(ready.args, ready.kwargs, cause)
             return outcome
 
     def _cause(self, ready: Ready, guard: Guard | None, error: BaseException) -> BaseException:
@@ -221,14 +226,14 @@ class Runner:
         task, loop, ident = asyncio.current_task(), asyncio.get_running_loop(), threading.get_ident()
         assert task is not None  # noqa: S101 - a coroutine of ours runs in one
         return self._guard(
-            ready, lambda: loop.call_soon_threadsafe(task.cancel), lambda: _stack_of(task, ident)
+            ready, lambda: loop.call_soon_threadsafe(task.cancel), lambda: _stack_of(task, loop, ident)
         )
 
     def _guard(self, ready: Ready, interrupt: Callable[[], Any], stack: Callable[[], str]) -> Guard | None:
         seconds, on_stuck = ready.options.seconds, self._on_stuck
         if seconds is None or on_stuck is None:
             return None
-        stuck = lambda error: on_stuck(ready.call, ready.raised(error))  # noqa: E731 - it is handed on
+        stuck = lambda error: on_stuck(ready.call, lambda: ready.raised(error))  # noqa: E731 - it is handed on
         return Guard(ready.call, seconds, interrupt, stack, stuck).start(self._timers)
 
 
@@ -238,12 +243,26 @@ def _leave(guard: Guard) -> None:
     interrupt_thread(threading.get_ident(), None)
 
 
-def _stack_of(task: "asyncio.Task[Any]", ident: int) -> str:
-    """Where a coroutine is: it waits somewhere, or it keeps the loop from all others."""
-    frames = task.get_stack()
-    lines = [f'  File "{f.f_code.co_filename}", line {f.f_lineno}, in {f.f_code.co_name}' for f in frames]
-    theirs = [line for line in lines if "django_tpq/futures/" not in line]
-    return "\n".join(theirs) or stack_of_thread(ident)
+def _stack_of(task: "asyncio.Task[Any]", loop: asyncio.AbstractEventLoop, ident: int) -> str:
+    """Where a coroutine is: it keeps the loop from all others, or it waits somewhere."""
+    if asyncio.current_task(loop) is task:
+        return stack_of_thread(ident)
+    frames: list[Any] = []
+    coroutine: Any = task.get_coro()
+    while frame := getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None):
+        frames.append(frame)
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    lines = (f'  File "{f.f_code.co_filename}", line {f.f_lineno}, in {f.f_code.co_name}' for f in frames)
+    return "\n".join(line for line in lines if "django_tpq/futures/" not in line) or stack_of_thread(ident)
+
+
+@contextlib.contextmanager
+def _in_vain(call: Claimed) -> Iterator[None]:
+    """Whoever is told that a call has failed may fail himself: the call has ended all the same."""
+    try:
+        yield
+    except Exception:
+        logger.exception("somebody who is told of call %s of %s has failed", call.call, call.task)
 
 
 async def _awaited(value: Any) -> Any:

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -47,20 +48,23 @@ class _Worker:
     def __init__(self, connection: Connection, alias: str) -> None:
         self._connection = connection
         delivery = Delivery(Tally("tpq_tally"), Postman(store(), lambda: connect(alias)))
-        self._runner = _Telling(connection, atomically=Atomic(delivery), report=self._report)
+        self._runner = _Telling(self._say, atomically=Atomic(delivery), report=self._report)
         self.is_running = False
         self._lock = threading.Lock()
         self._latest: Progress | None = None
+        self._call: Claimed | None = None
+        self._pid = os.getpid()
         self._told_at = 0.0
 
     def run(self) -> None:
         """Take calls until there is nobody who gives any."""
-        self._connection.send((READY, None))
+        self._connection.send((READY, None, None))
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._run(Claimed(*self._connection.recv()))
 
     def _run(self, call: Claimed) -> None:
+        self._call = call
         outcome: Outcome | None = None
         try:
             self.is_running = True
@@ -73,19 +77,27 @@ class _Worker:
         tidy()
         with self._lock:
             self._tell()
-            self._connection.send((ENDED, (outcome, self._runner.has_verified)))
+            self._say(ENDED, (outcome, self._runner.has_verified))
 
     def _report(self, call: Claimed, progress: Progress) -> None:
         """Any thread of the task may say so, as often as it likes: what is too much is kept for the end."""
         with self._lock:
+            if call is not self._call:
+                return  # a thread that a call has left behind
             self._latest = progress
             if time.monotonic() - self._told_at > PAUSE:
                 self._tell()
 
     def _tell(self) -> None:
         if self._latest is not None:
-            self._connection.send((PROGRESS, tuple(self._latest)))
+            self._say(PROGRESS, tuple(self._latest))
             self._latest, self._told_at = None, time.monotonic()
+
+    def _say(self, word: str, value: Any) -> None:
+        """Say something of the call that runs. What a task has forked is no worker, though it comes back here."""
+        if os.getpid() != self._pid:
+            os._exit(1)
+        self._connection.send((word, self._call and self._call.key, value))
 
     def interrupt(self, number: int, frame: Any) -> None:
         """The executor wants the call to end: let it clear up. Between calls it does not mean us."""
@@ -97,14 +109,14 @@ class _Worker:
 class _Telling(Runner):
     """A runner that says when a call begins, and how long it may take: the executor watches the clock."""
 
-    def __init__(self, connection: Connection, **options: Any) -> None:
+    def __init__(self, say: Callable[[str, Any], None], **options: Any) -> None:
         super().__init__(**options)
-        self._connection = connection
+        self._say = say
 
     def read(self, call: Claimed) -> "Ready | Outcome":
         ready = super().read(call)
         if isinstance(ready, Ready):
-            self._connection.send((BEGUN, ready.options.seconds))
+            self._say(BEGUN, ready.options.seconds)
         return ready
 
 
