@@ -1,10 +1,12 @@
 """Runs of Django's tasks: what their results say, and what Django's signals are told, whatever they end with."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 
 from django_tpq.backend.compat import TaskResultDoesNotExist, TaskResultStatus, task_finished
-from django_tpq.futures import Future
+from django_tpq.futures import Future, endings
 from django_tpq.futures.atomically import Atomic
 from django_tpq.futures.errors import CallCancelled, CallExpired
 from django_tpq.futures.models import CallQueue
@@ -95,7 +97,8 @@ def test_after_the_last_attempt_it_is_told_with_all_errors(by_hand, told):
     assert kinds == ["Retry", "OSError"]
 
 
-def test_a_task_may_have_itself_run_later(by_hand, told):
+def test_a_task_may_have_itself_run_later(by_hand, told, monkeypatch):
+    monkeypatch.setattr(endings, "SHORTEST_SNOOZE", timedelta(0))
     result = choices.snooze.enqueue()
     by_hand.work()
     result.refresh()

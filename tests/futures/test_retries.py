@@ -1,12 +1,13 @@
 """A call that fails has its attempts, each after its wait; its last error is raised, and each is kept."""
 
 import dataclasses
+import pickle
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
-from django_tpq.futures import Exponential, Reject, Retry, TaskFailed, task
+from django_tpq.futures import Exponential, Reject, Retry, Snooze, TaskFailed, endings, task
 from django_tpq.futures.models import CallQueue, Task
 from django_tpq.futures.options import Options, TaskOptions
 from django_tpq.futures.outcomes import Again, Failure, Postponed
@@ -97,7 +98,28 @@ def test_reject_gives_up_at_once(done):
     assert CallQueue.objects.get().state == "dead"
 
 
-def test_snooze_counts_nothing(outcome, by_hand, tmp_path):
+@pytest.mark.parametrize("duration", [-5, -0.1, timedelta(seconds=-1)])
+def test_nothing_snoozes_into_the_past(duration):
+    with pytest.raises(ValueError, match="Snooze: a call can not run again"):
+        Snooze(in_=duration)
+    with pytest.raises(TypeError, match="a duration is seconds or a timedelta"):
+        Snooze(in_=str(duration))
+
+
+def test_a_snooze_can_be_pickled_and_compared():
+    assert pickle.loads(pickle.dumps(Snooze(60))) == Snooze(in_=60) != Snooze(61)
+
+
+def test_a_snooze_lasts_a_second_at_least(by_hand, tmp_path):
+    tasks.snooze.delay(str(tmp_path / "there"))
+    by_hand.work()
+    row = CallQueue.objects.get()
+    assert (row.state, row.attempt) == ("waiting", 0)
+    assert row.due_at - row.enqueued_at >= timedelta(seconds=1)
+
+
+def test_snooze_counts_nothing(outcome, by_hand, tmp_path, monkeypatch):
+    monkeypatch.setattr(endings, "SHORTEST_SNOOZE", timedelta(0))
     assert type(outcome(tasks.snooze, str(tmp_path / "there"))) is Postponed
     CallQueue.objects.all().delete()
     future = tasks.snooze.delay(str(tmp_path / "there"))

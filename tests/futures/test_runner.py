@@ -1,17 +1,33 @@
 """A claimed call in, an outcome out: whatever a task does, the executor's thread goes on."""
 
 import asyncio
+import logging
 import traceback
 
 import pytest
 
-from django_tpq.futures import Future, TaskFailed, current_call
+from django_tpq.futures import Future, TaskFailed, current_call, endings, registry, task
 from django_tpq.futures.endings import TEXT_LIMIT
 from django_tpq.futures.models import CallQueue
 from django_tpq.futures.outcomes import Failure, Success
 from tests.testapp import tasks, trouble
 
 HUGE = "x" * 3_000_000
+
+
+def test_an_unknown_task_is_said_once_with_what_may_be_wrong(by_hand, caplog, monkeypatch):
+    monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
+    made = task(name="tests.gone")(tasks.add.function)
+    made.delay_many([(1, 2), (3, 4)])
+    del registry._tasks["tests.gone"]
+    endings._warn_of_unknown.cache_clear()
+    with caplog.at_level(logging.WARNING, "django_tpq.runner"):
+        by_hand.work()
+        by_hand.work()
+    (record,) = [record for record in caplog.records if "tests.gone" in record.getMessage()]
+    assert record.levelname == "WARNING"
+    for hint in ("INSTALLED_APPS", "@task(aliases=['tests.gone'])", "restart"):
+        assert hint in record.getMessage()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """How a run ended, as an outcome: what it returned or raised, written and signed. It knows no database."""
 
+import functools
 import logging
 import pickle
 import traceback
@@ -35,6 +36,8 @@ __all__ = [
 
 logger = logging.getLogger("django_tpq.runner")
 
+SHORTEST_SNOOZE = timedelta(seconds=1)
+"""How long a snoozed call waits at least: one that looks for something again and again would keep a thread busy."""
 UNKNOWN_LIMIT = 30
 """Seconds that a call waits at most for an executor that knows its task."""
 TEXT_LIMIT = 100_000
@@ -45,7 +48,7 @@ OURS = {f"django_tpq.futures.{name}" for name in ("runner", "decorators", "deadl
 def returned(options: TaskOptions, call: Claimed, how: Codec, value: Any, started: float) -> Outcome:
     """It returned a value."""
     if type(value) is Snooze:
-        return Postponed(max(timedelta(0), seconds(value.in_)), None)
+        return Postponed(max(SHORTEST_SNOOZE, seconds(value.in_)), None)
     if not ttl_of(options) and not (call.headers and is_kept(call.headers)):
         return Success(None, started)
     try:
@@ -106,8 +109,20 @@ def refused(call: Claimed, reason: str, started: float) -> Refused:
 
 def unknown(call: Claimed, error: UnknownTask) -> Postponed:
     """Its task is unknown here. Slowly growing waits: beside one that knows it, its chance is a half each time."""
+    _warn_of_unknown(call.task)
     delay = min(UNKNOWN_LIMIT, 2 ** min((call.claim_no - 1) // 4, 5))
     return Postponed(timedelta(seconds=delay), f"UnknownTask: {error}")
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_of_unknown(task: str) -> None:
+    """Once for each: their calls come again and again."""
+    logger.warning(
+        "the task %r is unknown here: its calls wait for an executor that knows it. Is its module imported (`tasks` of "
+        "an app in INSTALLED_APPS)? Was it renamed (@task(aliases=[%r]))? An executor learns of new code by a restart",
+        task,
+        task,
+    )
 
 
 def lost(call: Claimed, reason: str, started: float) -> Lost:

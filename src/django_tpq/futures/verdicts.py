@@ -1,6 +1,7 @@
 """What a task can say of its own call beside returning and raising: again later, not yet, never."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from datetime import timedelta
 
 from django_tpq.main.durations import Duration, seconds
 
@@ -32,11 +33,19 @@ class Reject(Exception):
         super().__init__(reason)
 
 
-class Snooze(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Snooze:
     """Return it to have the call run again later, as if it had not run: no attempt is counted.
 
     Args:
-        in_: how long until then, in seconds or as a timedelta.
+        in_: how long until then, in seconds or as a timedelta; less than a second is a second.
+
+    Raises:
+        TypeError, ValueError: it is no duration, or a negative one.
     """
 
     in_: Duration
+
+    def __post_init__(self) -> None:
+        if seconds(self.in_) < timedelta(0):
+            raise ValueError(f"Snooze: a call can not run again {self.in_!r} from now: give 0 or more")
