@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -72,7 +72,7 @@ def hang():
     time.sleep(300)
 
 
-@task(expires=0)
+@task(expires=datetime(2020, 1, 1, tzinfo=UTC))
 def too_late():
     return "never"
 

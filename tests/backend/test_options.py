@@ -50,6 +50,8 @@ UNFIT = [
     ({"timeout": 0}, "timeout must be longer than nothing"),
     ({"timeout": "1m"}, "timeout must be seconds or a timedelta"),
     ({"expires": -1}, "expires must be from 0"),
+    ({"expires": 0}, "expires must be longer than nothing"),
+    ({"atomic": "no"}, "atomic must be True or False, not 'no'"),
     ({"expires": datetime(2030, 1, 1)}, "expires must be a datetime with a time zone"),  # noqa: DTZ001
     ({"executor": "moon"}, "executor must be one of thread, async, process"),
     ({"executor": "async"}, "executor='async' is for coroutine functions"),

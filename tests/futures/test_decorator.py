@@ -117,6 +117,9 @@ WRONG = [
         [-1, "soon", True, timedelta(seconds=-1), float("nan"), float("inf"), 1e300, timedelta.max, [1]],
     ),
     ("codec", ["xml", "", 3, ["json"]]),
+    ("expires", [0, 0.0, timedelta(0), -1, "1h", True]),
+    ("atomic", ["no", "", 1, 0, None]),
+    ("executor", ["fiber", "", 3, True, ["thread"]]),
     ("max_deliveries", [0, -1, 32768, 1.0, None, True]),
     ("result_ttl", [-1, "1h", True, timedelta(days=-1), float("nan"), float("inf"), 1e300, timedelta.max]),
 ]

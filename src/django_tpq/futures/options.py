@@ -112,12 +112,14 @@ class TaskOptions:
             raise ValueError("give a delay or run_after, not both")
         _whole("max_attempts", self.max_attempts, 1, 32767)
         _duration("result_ttl", self.result_ttl)
-        _moment("expires", self.expires) if isinstance(self.expires, datetime) else _duration(
+        _moment("expires", self.expires) if isinstance(self.expires, datetime) else _limit(
             "expires", self.expires
         )
         _limit("timeout", self.timeout)
-        if self.executor is not None and self.executor not in LANES:
+        if self.executor is not None and (not isinstance(self.executor, str) or self.executor not in LANES):
             raise ValueError(f"executor must be one of {', '.join(LANES)}, not {self.executor!r}")
+        if not isinstance(self.atomic, bool):
+            raise TypeError(f"atomic must be True or False, not {self.atomic!r}")
         if self.atomic and self.executor == "async":
             raise ValueError(
                 "atomic is for threads and processes: a transaction of Django can not span an await"
