@@ -4,9 +4,23 @@ import pytest
 from django.core.checks import run_checks
 
 from django_tpq.futures import TaskFailed, task
+from django_tpq.futures.codecs import codec
 from django_tpq.futures.models import CallQueue
 from tests.futures.test_signing import Bomb, traces
 from tests.testapp import tasks
+
+
+@pytest.mark.parametrize("value", [{1: 2}, [{"a": {None: 1}}], ({True: 1},), {1.5: 2}])
+def test_keys_that_json_would_make_text_of_are_refused(value, by_hand):
+    with pytest.raises(TypeError, match=r"tasks\.echo: .*keys of a dict must be text"):
+        tasks.echo.using(codec="json").delay(value)
+    with pytest.raises(TypeError, match="keys of a dict must be text"):
+        codec("json").dumps(value)
+
+
+@pytest.mark.parametrize("value", [{"1": 2}, ['"1":', {"true": {"null": 1}}], {"-3x": [1, 2]}, "1"])
+def test_text_that_looks_like_such_a_key_is_not(value):
+    assert codec("json").loads(codec("json").dumps(value)) == value
 
 
 def plain():

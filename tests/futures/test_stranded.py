@@ -115,7 +115,7 @@ def test_arguments_whose_class_is_gone_are_told_by_the_type_of_the_error(monkeyp
 def test_a_codec_that_is_refused_here_is_told(settings):
     tasks.add.delay(1, 2)
     settings.TPQ_CODEC = "restricted"
-    assert "tasks.add: its arguments can not be read: ValueError" in check()[1]
+    assert "tasks.add: pickle is refused: TPQ_CODEC is 'restricted'" in check()[1]
 
 
 def test_of_what_nobody_knows_nothing_is_read(gone):

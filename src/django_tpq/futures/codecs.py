@@ -2,17 +2,24 @@
 
 import json
 import pickle
+import re
 from typing import Any, Protocol
 
 from django_tpq.conf import settings
 
-__all__ = ["RESTRICTED", "Codec", "JsonCodec", "PickleCodec", "codec", "usual"]
+__all__ = ["RESTRICTED", "Codec", "JsonCodec", "PickleCodec", "RefusedCodec", "codec", "usual"]
 
 _WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _READER = json.JSONDecoder()
 """Kept: to make one takes as long as to use it (docs/decisions/0033)."""
+_KEY = re.compile(r'"(?:-?[0-9I]|true|false|null|NaN)[^"]*":')
+"""What the key of a dict looks like that was none of text. Text may look like it, too."""
 RESTRICTED = "restricted"
 """The value of TPQ_CODEC that lets nothing but JSON be written or read."""
+
+
+class RefusedCodec(ValueError):
+    """There is no such codec, or TPQ_CODEC refuses it."""
 
 
 class Codec(Protocol):
@@ -47,18 +54,33 @@ class PickleCodec:
 
 
 class JsonCodec:
-    """JSON values only: nothing that is read can run code. Tuples arrive as lists."""
+    """JSON values only: nothing that is read can run code. Tuples arrive as lists; keys of dicts are text."""
 
     name = "json"
 
     def dumps(self, value: Any) -> bytes:
-        return _WRITER.encode(value).encode()
+        text = _WRITER.encode(value)
+        if '":' in text and _KEY.search(text):
+            _check_keys(value)
+        return text.encode()
 
     def loads(self, raw: bytes) -> Any:
         return _READER.decode(raw.decode())
 
     def keeps_exceptions(self) -> bool:
         return False
+
+
+def _check_keys(value: Any) -> None:
+    """Refuse what JSON would make text of without a word."""
+    if isinstance(value, dict):
+        if odd := [type(key).__name__ for key in value if not isinstance(key, str)]:
+            raise TypeError(f"keys of a dict must be text in JSON: one of type {odd[0]} would arrive as text")
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for each in value:
+        _check_keys(each)
 
 
 CODECS: dict[str, Codec] = {"pickle": PickleCodec(), "json": JsonCodec()}
@@ -68,12 +90,12 @@ def codec(name: str) -> Codec:
     """The codec of a name.
 
     Raises:
-        ValueError: there is none, or TPQ_CODEC refuses it.
+        RefusedCodec: there is none, or TPQ_CODEC refuses it.
     """
     if name not in CODECS:
-        raise ValueError(f"there is no codec {name!r}; there are {', '.join(sorted(CODECS))}")
+        raise RefusedCodec(f"there is no codec {name!r}; there are {', '.join(sorted(CODECS))}")
     if name != "json" and settings.CODEC == RESTRICTED:
-        raise ValueError(
+        raise RefusedCodec(
             f"{name} is refused: TPQ_CODEC is {RESTRICTED!r}, so nothing but JSON is written or read"
         )
     return CODECS[name]

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django_tpq.futures import queues
 from django_tpq.futures.arguments import signature_of, task_of
 from django_tpq.futures.calls import BadSignature, CallId, unpack
+from django_tpq.futures.codecs import RefusedCodec
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.registry import find, finder
 from tpq import State
@@ -78,7 +79,7 @@ def why_not(queue: str, call: Any) -> str | None:
         _, (args, kwargs) = unpack(queue, call.token, call.task, bytes(call.payload))
     except UnknownTask:
         return UNKNOWN
-    except BadSignature as error:
+    except (BadSignature, RefusedCodec) as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - unpickling runs the arguments' own code, whose text may name secrets
         return f"its arguments can not be read: {type(error).__name__}"
