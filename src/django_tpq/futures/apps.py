@@ -12,4 +12,9 @@ class FuturesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, and what runs calls at once where TPQ_INLINE says so."""
-        from django_tpq.futures import checks, inline, schedule_checks  # noqa: F401, PLC0415 - they need the models
+        from django_tpq.futures import (  # noqa: F401, PLC0415 - they need the models
+            atomic_checks,
+            checks,
+            inline,
+            schedule_checks,
+        )
