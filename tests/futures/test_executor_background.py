@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from django_tpq.futures import background
 from django_tpq.main.models import Consumer
 from tests.failures.accidents import tasks
 from tests.fixtures.process import children_of, environment, is_alive
@@ -76,6 +78,17 @@ def test_stop_waits_for_its_end_and_leaves_nothing(command, eventually):
     assert not any(is_alive(child) for child in children)
     assert not is_alive(pid)
     assert not Consumer.objects.exists()
+
+
+def test_a_stop_that_takes_too_long_says_whose_grace_counts(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(background, "stop", lambda pid_file, patience: False)
+    with pytest.raises(CommandError) as caught:
+        call_command("executor", "--stop", "--grace", "3", pidfile=tmp_path / "pid")
+    text = str(caught.value)
+    assert text.startswith(
+        f"the executor of {tmp_path / 'pid'} was told to stop, but has not ended within 15 s"
+    )
+    assert "the --grace says that it was started with" in text
 
 
 def test_stop_without_an_executor_is_an_error_of_one_line(command):

@@ -6,6 +6,7 @@ import sys
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 
 MODES = pytest.mark.parametrize("mode", [(), ("-f",), ("--status",)], ids=lambda m: "".join(m) or "-")
 
@@ -119,6 +120,31 @@ def test_a_tasks_module_that_can_not_be_imported(shop, refused):
     assert "did not start" in refused()
     assert "No module named 'nowhere'" in shop.read("executor.log")
     assert not (shop.path / "executor.pid").exists()
+
+
+def test_threads_that_can_not_be_started(shop, refused):
+    shop.manage("migrate")
+    shop.configure(
+        """
+        import threading
+        start = threading.Thread.start
+        def start_some(thread):
+            if thread.name == "tpq-3":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+        threading.Thread.start = start_some
+        """
+    )
+    assert "did not start" in refused("-t", "8")
+    assert "RuntimeError: can't start new thread" in shop.read("executor.log")
+    assert "could not start" in shop.manage("executor", "-t", "8", "--once", code=1).stderr
+    shop.manage("executor", "-t", "3", "--once")
+
+
+@pytest.mark.parametrize("option", ["-t", "--threads", "--workers", "--processes", "--coroutines"])
+def test_numbers_that_no_machine_takes(option):
+    with pytest.raises(CommandError, match=r"must be a whole number from 1 to 1,?000+, not '100001'"):
+        call_command("executor", option, "100001", "--once")
 
 
 def test_one_of_two_processes_that_can_not_start_stops_both(shop, refused):

@@ -76,6 +76,11 @@ def run_child(
     settled: list[bool] = []
     loop = threading.Thread(target=lambda: settled.append(executor.run()), name="tpq-loop", daemon=True)
     loop.start()
+    while loop.is_alive() and not board.turned:
+        time.sleep(0.005)
+    if not board.turned and not settled:
+        _flush()  # its threads could not start: it was never ready, as the supervisor sees
+        os._exit(FAILED)
     board.ready()
     _watch(loop, executor, board, wake, alive_file, grace)
     _flush()

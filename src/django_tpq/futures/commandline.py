@@ -2,8 +2,9 @@
 
 import argparse
 import re
+from collections.abc import Callable
 
-__all__ = ["files", "positive", "seconds", "size"]
+__all__ = ["files", "positive", "seconds", "size", "up_to"]
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 SMALLEST = 32 * 2**20
@@ -15,6 +16,18 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
     return int(text)
+
+
+def up_to(most: int) -> Callable[[str], int]:
+    """A whole number from 1 to another."""
+
+    def whole(text: str) -> int:
+        value = positive(text)
+        if value > most:
+            raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {most}, not {text!r}")
+        return value
+
+    return whole
 
 
 def seconds(text: str) -> float:

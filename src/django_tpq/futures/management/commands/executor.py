@@ -18,7 +18,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
 from django_tpq.futures.colours import formatter
-from django_tpq.futures.commandline import files, positive, seconds, size
+from django_tpq.futures.commandline import files, positive, seconds, size, up_to
 from django_tpq.futures.foreman import Terms
 from django_tpq.futures.launch import take_over_databases
 from django_tpq.futures.loading import load_tasks
@@ -37,6 +37,9 @@ from tpq.errors import QueueError
 CLEAR = (ImproperlyConfigured, ConnectionDoesNotExist, QueueError, psycopg.Error, DatabaseError, OSError)
 """Errors whose text says it all."""
 
+MOST, MOST_COROUTINES = 1000, 100_000
+"""How many threads, processes and coroutines can be meant: more is a slip of the keyboard, and no machine takes it."""
+
 
 class Command(BaseCommand):
     """Run the calls of tasks: in the background, or with -f in the foreground."""
@@ -51,13 +54,13 @@ class Command(BaseCommand):
         """The options."""
         add = parser.add_argument
         add("-f", "--foreground", action="store_true", help="run in foreground")
-        add("-t", "--threads", type=positive, default=8, metavar="N",
+        add("-t", "--threads", type=up_to(MOST), default=8, metavar="N",
             help="number of concurrent executor threads, in each process (default: 8)")  # fmt: skip
-        add("--workers", type=positive, default=Places().workers, metavar="N",
+        add("--workers", type=up_to(MOST), default=Places().workers, metavar="N",
             help="worker processes in each process, for tasks with executor='process' (default: cores)")  # fmt: skip
-        add("--coroutines", type=positive, default=Places().coroutines, metavar="N",
+        add("--coroutines", type=up_to(MOST_COROUTINES), default=Places().coroutines, metavar="N",
             help="calls of coroutine functions at once, in each process (default: 1000)")  # fmt: skip
-        add("--processes", type=positive, default=1, metavar="N",
+        add("--processes", type=up_to(MOST), default=1, metavar="N",
             help="number of processes (default: 1)")  # fmt: skip
         add("--queue", action="append", metavar="NAME",
             help="serve this queue of TPQ_QUEUES; may be repeated (default: all in the database)")  # fmt: skip
@@ -74,7 +77,8 @@ class Command(BaseCommand):
             help="replace a process, or a worker process, that has become larger, e.g. 512M; a call that makes its "
             "worker so large is ended")  # fmt: skip
         add("--grace", type=seconds, default=30.0, metavar="SECONDS",
-            help="how long running calls may take to end after a stop (default: 30)")  # fmt: skip
+            help="how long running calls may take to end after a stop (default: 30). With --stop: how long it "
+            "waits for that; what calls get, the executor that runs was told when it was started")  # fmt: skip
         add("--pidfile", type=Path, metavar="PATH", help="default: executor.pid in the project")
         add(
             "--logfile",
@@ -176,11 +180,16 @@ class Command(BaseCommand):
 
     def _stop(self, options: dict[str, Any]) -> None:
         pid_file = _pid_file(options)
-        stopped = background.stop(pid_file, options["grace"] + LAST_RESORT + 5)
+        patience = options["grace"] + LAST_RESORT + 5
+        stopped = background.stop(pid_file, patience)
         if stopped is None:
             raise CommandError(f"no executor runs ({pid_file})")
         if not stopped:
-            raise CommandError("the executor was told to stop, but has not ended yet: its calls take long")
+            raise CommandError(
+                f"the executor of {pid_file} was told to stop, but has not ended within {patience:g} s: its calls may "
+                "still take as long as the --grace says that it was started with. It ends by itself; another --stop "
+                "ends it at once"
+            )
         self.stdout.write("executor stopped")
 
     def _stranded(self, alias: str, names: Sequence[str], limit: int | None) -> None:
