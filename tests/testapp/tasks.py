@@ -6,6 +6,8 @@ import signal
 import time
 from typing import Any
 
+from django.db import connections
+
 from django_tpq.futures import Exponential, Reject, Retry, Snooze, current_call, task
 from tests.testapp import long_tasks  # noqa: F401 - executors import this module only
 
@@ -156,6 +158,14 @@ def reject(reason: str) -> None:
 def snooze(path: str) -> str:
     """Wait until a file is there."""
     return current_call().claim_no if os.path.exists(path) else Snooze(in_=0)
+
+
+@task
+def break_other() -> None:
+    """Leave the transaction of another database broken."""
+    with connections["other"].cursor() as cursor:
+        cursor.execute("INSERT INTO kept VALUES ('of the task')")
+        cursor.execute("SELECT nothing")
 
 
 @task(unique="args")

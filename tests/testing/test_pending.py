@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import TestCase, TransactionTestCase
 
 from django_tpq.futures import (
@@ -241,6 +241,24 @@ class TestOtherDatabases(TaskTestMixin, TestCase):
             future = tasks.add.delay(1, 2)
             assert len(run_pending()) == 1
             assert future.result() == 3
+
+
+class TestTransactionsOfOtherDatabases(TaskTestMixin, TestCase):
+    """Both databases are this test's."""
+
+    databases = ("default", "other")
+
+    def test_a_task_that_breaks_one_of_them_is_rolled_back_to_its_start_there(self):
+        with connections["other"].cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE kept (name text)")
+            cursor.execute("INSERT INTO kept VALUES ('of the test')")
+        broken, after = tasks.break_other.delay(), tasks.add.delay(1, 2)
+        assert [ran.outcome for ran in run_pending()] == ["raised", "returned"]
+        assert isinstance(broken.exception(), DatabaseError)
+        assert after.result() == 3
+        with connections["other"].cursor() as cursor:
+            cursor.execute("SELECT name FROM kept")
+            assert cursor.fetchall() == [("of the test",)]
 
 
 class MailElsewhere:

@@ -116,7 +116,9 @@ class Here:
     def run(self, call: Claimed) -> Outcome | Lost:
         """Run a claimed call and settle it; what came out."""
         table, hooks = self.table(call.queue), len(self._wrapper.run_on_commit)
-        with self._unbroken(hooks):
+        with contextlib.ExitStack() as stack:
+            for wrapper in connections.all(initialized_only=True):
+                stack.enter_context(_unbroken(wrapper))
             outcome = self._outcome(call)
         self._wrapper.ensure_connection()  # a task may close it
         if outcome is None:
@@ -140,22 +142,6 @@ class Here:
         for interference in interferences.get():
             run = functools.partial(_interfered, interference, run)
         return run(call)
-
-    @contextlib.contextmanager
-    def _unbroken(self, hooks: int) -> Iterator[None]:
-        """Undo what a call has done if it leaves the transaction that is open here broken."""
-        wrapper: Any = self._wrapper
-        if not wrapper.in_atomic_block:
-            yield
-            return
-        point = wrapper.savepoint()
-        yield
-        if _is_broken(wrapper):
-            wrapper.needs_rollback = False
-            wrapper.savepoint_rollback(point)
-            del wrapper.run_on_commit[hooks:]
-        else:
-            wrapper.savepoint_commit(point)
 
     def _fire(self, hooks: int) -> None:
         """Run what calls have put off until the commit: a TestCase never commits."""
@@ -211,11 +197,29 @@ def _interfered(interference: Interference, run: Run, call: Claimed) -> Outcome 
     return interference(call, run)
 
 
+@contextlib.contextmanager
+def _unbroken(wrapper: Any) -> Iterator[None]:
+    """Undo what a call has done in a database if it leaves the transaction that is open there broken."""
+    if not wrapper.in_atomic_block or _is_broken(wrapper):
+        yield
+        return
+    point, hooks = wrapper.savepoint(), len(wrapper.run_on_commit)
+    yield
+    if _is_broken(wrapper):
+        wrapper.needs_rollback = False
+        wrapper.savepoint_rollback(point)
+        del wrapper.run_on_commit[hooks:]
+    else:
+        wrapper.savepoint_commit(point)
+
+
 def _is_broken(wrapper: BaseDatabaseWrapper) -> bool:
     """Whether the transaction that is open can only be rolled back."""
     if wrapper.connection is None or not wrapper.in_atomic_block:
         return False
-    return wrapper.needs_rollback or wrapper.connection.info.transaction_status == TransactionStatus.INERROR
+    if wrapper.needs_rollback or wrapper.vendor != "postgresql":
+        return wrapper.needs_rollback
+    return bool(wrapper.connection.info.transaction_status == TransactionStatus.INERROR)
 
 
 def _claimed(queue: str, row: tuple[Any, ...]) -> Claimed:
