@@ -99,7 +99,12 @@ def test_lost_and_refused_calls_can_be_asked_for(by_hand):
     by_hand.work()
     assert [letter["task"] for letter in listed("--type", "lost")] == [tasks.add.name]
     (refused,) = listed("--type", "refused")
-    assert (refused["task"], refused["type"]) == (tasks.echo.name, "refused")
+    assert (refused["task"], refused["type"]) == (
+        tasks.echo.name,
+        "django_tpq.futures.calls.BadSignature",
+    )
+    assert refused["error"].startswith("refused: ")
+    assert [listed("--type", kind) for kind in ("BadSignature", refused["type"])] == [[refused]] * 2
 
 
 def test_a_limit_is_said(failed):

@@ -12,13 +12,14 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
-from django_tpq.futures.calls import CallId
+from django_tpq.futures.calls import BadSignature, CallId
 from django_tpq.main.managers import QueueManager
 
 __all__ = ["REFUSED", "Letter", "Place", "chosen", "letters", "moment", "of_type", "places"]
 
 REFUSED = "refused"
 """What can be asked for as a type, beside the types of errors and `lost`: calls whose signature was wrong."""
+BAD_SIGNATURE = f"{BadSignature.__module__}.{BadSignature.__qualname__}"
 AGO = re.compile(r"(\d{1,6})([smhdw])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -107,7 +108,7 @@ def chosen(
 def of_type(kind: str) -> Q:
     """Those whose last error was of a type, as in `chosen`."""
     if kind == REFUSED:
-        return Q(error_type=None, error__startswith=f"{REFUSED}: ")
+        return Q(error_type=BAD_SIGNATURE)
     return Q(error_type=kind) if "." in kind else Q(error_type=kind) | Q(error_type__endswith=f".{kind}")
 
 

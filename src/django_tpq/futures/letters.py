@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from django_tpq.futures.arguments import seen
-from django_tpq.futures.deadletters import REFUSED, Place
+from django_tpq.futures.deadletters import Place
 from django_tpq.main.deadletters import error_tail
 
 __all__ = ["attempts", "in_full", "in_short", "lines_of", "listed", "table"]
@@ -31,7 +31,7 @@ def in_short(place: Place, letter: Any) -> dict[str, Any]:
         "queue": place.name,
         "number": letter.pk,
         "task": letter.task if place.has_calls else None,
-        "type": _type(letter, letter.error_tail),
+        "type": letter.error_type,
         "died_at": letter.died_at,
         "attempt": letter.attempt,
         "deliveries": letter.deliveries,
@@ -46,7 +46,7 @@ def in_full(place: Place, letter: Any) -> dict[str, Any]:
         "queue": place.name,
         "number": letter.pk,
         "task": letter.task if place.has_calls else None,
-        "type": _type(letter, letter.error),
+        "type": letter.error_type,
         "enqueued_at": letter.enqueued_at,
         "died_at": letter.died_at,
         "kept_until": letter.due_at,
@@ -101,12 +101,6 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     runs = str(row["attempt"] + row["deliveries"])
     died = _moment(row["died_at"])
     return str(row["id"]), row["task"] or "", kind, died, runs, row["error"]
-
-
-def _type(letter: Any, error: str | None) -> str | None:
-    if letter.error_type is None and (error or "").startswith(f"{REFUSED}: "):
-        return REFUSED
-    return letter.error_type  # type: ignore[no-any-return]
 
 
 def _who(attempt: Mapping[str, Any]) -> str:

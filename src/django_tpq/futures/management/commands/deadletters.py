@@ -175,7 +175,7 @@ def _filters() -> CommandParser:
     parser.add_argument("--task", metavar="NAME", help="calls of this task")
     parser.add_argument("--type", metavar="NAME",
         help="whose last error was of this type: module.Name or Name; `lost`: its executors died; "
-             "`refused`: its signature was wrong")  # fmt: skip
+             "`refused`: its signature was wrong (BadSignature)")  # fmt: skip
     parser.add_argument("--since", type=_moment, metavar="WHEN",
         help="that died since: 2026-11-29, 2026-11-29T10:30, or 90m, 36h, 3d ago")  # fmt: skip
     return parser
