@@ -85,7 +85,7 @@ print(Schedule.objects.filter(name="each minute").exists())
     assert "too many positional arguments" in told[0]
     assert "is no cron expression: Bad minute" in told[1]
     assert "Give a cron expression, or every so often" in told[2]
-    assert "gone.task is not one of the available choices" in told[3]
+    assert told[3].strip() == "Select a valid choice. gone.task is not one of the available choices."
     assert told[4] == "False"
 
 

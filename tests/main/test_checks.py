@@ -9,8 +9,10 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from django_tpq.conf import Settings
+from django_tpq.futures.models import CallQueue
 from django_tpq.main import checks
 from django_tpq.main.models import BaseQueue
+from tests.testapp.models import PlainQueue
 
 QUEUE = "class Post(BaseQueue):\n    pass\n"
 
@@ -110,6 +112,20 @@ def test_a_queue_in_another_kind_of_database_is_refused_and_the_text_says_what_t
     last = project.manage("migrate", "--skip-checks", code=1).stderr.splitlines()[-1]
     assert last.startswith("django.core.exceptions.ImproperlyConfigured: The queue shop.Post lives in")
     assert "send the queue to a PostgreSQL alias by a router" in last
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("model", "todo"),
+    [
+        (CallQueue, "Run `manage.py migrate`."),
+        (PlainQueue, "Run `manage.py queuemigrations testapp` and `manage.py migrate`."),
+    ],
+)
+def test_a_table_of_an_older_version_is_told_with_what_to_run(monkeypatch, model, todo):
+    monkeypatch.setattr(checks.schema, "VERSION", checks.schema.VERSION + 1)
+    (message,) = checks._of_table(model, "default")
+    assert (message.id, message.hint) == ("tpq.W004", todo)
 
 
 def test_a_queue_in_an_app_without_migrations_is_reported_and_stops_nothing(project):

@@ -143,6 +143,8 @@ def _of_rule(row: Schedule) -> dict[str, str]:
 
 
 def _of_task(row: Schedule) -> dict[str, str]:
+    if not row.task:
+        return {}  # the field says it, or the form's choice
     autodiscover_modules("tasks")  # as an executor does: the web's processes may know few of them
     try:
         task = find(row.task)

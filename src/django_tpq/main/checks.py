@@ -186,6 +186,8 @@ def _warning(number: int, model: Queue, what: str, hint: str) -> CheckMessage:
 
 
 def _run(app_label: str) -> str:
+    if apps.get_app_config(app_label).name.startswith("django_tpq."):
+        return "Run `manage.py migrate`."  # its migrations are part of the package
     return f"Run `manage.py queuemigrations {app_label}` and `manage.py migrate`."
 
 
