@@ -38,15 +38,19 @@ class Reader:
 
     def run(self, *arguments: str) -> str:
         """Run Python, which must end with 0; what it wrote."""
+        done = self._done(*arguments)
+        return done.stdout + done.stderr
+
+    def _done(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        return done
 
     def call(self, text: str) -> str:
-        """Run a script in the project; what it wrote."""
+        """Run a script in the project; what it printed. What it logged is not part of that."""
         (self.path / "script.py").write_text(PREAMBLE + text)
-        return self.run("-W", "error", "script.py")
+        return self._done("-W", "error", "script.py").stdout
 
     def shell(self, block: str) -> str:
         """Run the lines behind a prompt that call Python; what they wrote."""
