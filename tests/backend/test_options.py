@@ -62,6 +62,8 @@ UNFIT = [
     ({"secret": "word"}, "secret must be a tuple"),
     ({"secret": ("password",)}, "secret names password, which is no parameter"),
     ({"secret": ("word",), "unique": "{word}"}, "names word, which is secret"),
+    ({"unique": "{wird}"}, "names 'wird', which is no parameter (there are: word)"),
+    ({"unique": "{"}, "is no template"),
 ]
 
 

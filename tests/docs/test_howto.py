@@ -20,6 +20,7 @@ TOLD = {
         "True\nTrue\n",
         "('myapp.tasks.index', 1) ('myapp.tasks.remind', 1) ('myapp.tasks.report', 1)\n",
         "True\n",
+        "True\n",
     ],
     "docs/howto/many-futures.md": ["328350\n100 0\n", "14\n", "[1, 4, 9] 144\n"],
     "docs/howto/testing.md": [],

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from django_tpq.futures.registry import add_finder
 from django_tpq.futures.retrying import final
 from django_tpq.futures.verdicts import Snooze
 
-__all__ = ["KIND", "BackendTask", "adapted", "options_of"]
+__all__ = ["KIND", "BackendTask", "adapted", "function_of", "options_of"]
 
 KIND = "django.tasks"
 """What the headers of such calls say they are."""
@@ -40,7 +40,7 @@ class BackendTask:
         self.name = self.origin = task.module_path
         self.options = options_of(task)
         self.aliases: tuple[str, ...] = ()
-        self.function = functools.partial(task.func, None) if task.takes_context else task.func
+        self.function = function_of(task)
         executor = self.options.executor
         self.headers: Mapping[str, Any] = {
             "kind": KIND,
@@ -92,6 +92,11 @@ class BackendTask:
 def adapted(task: Any) -> BackendTask:
     """A task of Django's as one of ours."""
     return BackendTask(task)
+
+
+def function_of(task: Any) -> Callable[..., Any]:
+    """Its function, of the arguments that a call gives."""
+    return functools.partial(task.func, None) if task.takes_context else task.func
 
 
 def options_of(task: Any) -> TaskOptions:

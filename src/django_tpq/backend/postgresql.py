@@ -13,7 +13,7 @@ from django.core.checks import Error
 from django.db import transaction
 
 from django_tpq.backend import records
-from django_tpq.backend.adapter import BackendTask, adapted, options_of
+from django_tpq.backend.adapter import BackendTask, adapted, function_of, options_of
 from django_tpq.backend.compat import (
     BaseTaskBackend,
     InvalidTask,
@@ -29,6 +29,7 @@ from django_tpq.futures.dispatch import insert, insert_many
 from django_tpq.futures.errors import DuplicateCall
 from django_tpq.futures.inlining import at_once
 from django_tpq.futures.masking import require
+from django_tpq.futures.uniqueness import require as require_parameters
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
@@ -67,7 +68,9 @@ class PostgreSQLBackend(BaseTaskBackend):
         if "<" in task.func.__qualname__:  # Django lets a module's lambdas pass, which nobody can find again
             raise InvalidTask("Task function must be defined at a module level, with a name of its own.")
         try:
-            require(task.func, options_of(task).secret)
+            options = options_of(task)
+            require(task.func, options.secret)
+            require_parameters(function_of(task), options.unique)
         except (TypeError, ValueError) as error:
             raise InvalidTask(str(error)) from error
 

@@ -14,6 +14,7 @@ from django_tpq.futures.masking import require
 from django_tpq.futures.options import Options, TaskOptions
 from django_tpq.futures.registry import find, register
 from django_tpq.futures.schedules import Rule
+from django_tpq.futures.uniqueness import require as require_parameters
 from django_tpq.futures.verdicts import Snooze
 
 __all__ = ["TaskFunction", "task"]
@@ -182,6 +183,8 @@ def _checked(
         options = base.replaced({**usual, **changes})
         if options.executor == "async" and not is_async:
             raise TypeError("executor='async' is for coroutine functions (async def)")
+        if "unique" in changes:
+            require_parameters(function, options.unique)
         return options
     except (TypeError, ValueError) as error:
         raise type(error)(f"task {name}: {error}") from None

@@ -2,9 +2,10 @@
 
 import inspect
 import reprlib
-import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from django_tpq.futures.uniqueness import fields
 
 __all__ = ["MASK", "Argument", "check", "named", "require", "shown"]
 
@@ -32,7 +33,7 @@ def check(secret: Any, unique: Any) -> None:
     """
     if not isinstance(secret, tuple) or not all(isinstance(name, str) and name for name in secret):
         raise TypeError(f"secret must be a tuple of parameters' names, such as ('password',), not {secret!r}")
-    if isinstance(unique, str) and (told := sorted(set(_fields(unique)) & set(secret))):
+    if isinstance(unique, str) and (told := sorted(set(fields(unique)) & set(secret))):
         raise ValueError(
             f"unique={unique!r} names {told[0]}, which is secret: a key can be read in the queue's table. "
             'Name others, or let unique be "args"'
@@ -112,16 +113,3 @@ def _places(signature: Signature, count: int) -> list[str | None]:
     places: list[str | None] = [p.name for p in signature.parameters.values() if p.kind in POSITIONAL]
     rest = next((p.name for p in signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
     return [*places, *[rest] * max(0, count - len(places))][:count]
-
-
-def _fields(template: str) -> Iterator[str]:
-    """The names in a template, those in its format specifications too."""
-    try:
-        parts = list(string.Formatter().parse(template))
-    except ValueError:
-        return  # it can not be formatted: that is said when a key is made
-    for _, field, specification, _ in parts:
-        if field:
-            yield field.replace("[", ".").split(".")[0]
-        if specification:
-            yield from _fields(specification)
