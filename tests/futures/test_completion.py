@@ -10,6 +10,7 @@ from django.db import transaction
 
 from django_tpq.futures import (
     CallRolledBack,
+    Future,
     NotCommitted,
     ResultTimeout,
     TaskExecutor,
@@ -36,6 +37,29 @@ def test_those_that_have_ended_come_at_once_and_equal_ones_once(by_hand):
     by_hand.work()
     assert sorted(f.result() for f in as_completed([*futures, *futures], wait=10)) == [1, 2, 3, 4, 5]
     assert len(as_completed([*futures, *futures])) == 5
+
+
+@pytest.mark.parametrize("ask", [wait, as_completed])
+@pytest.mark.parametrize(
+    ("futures", "said"),
+    [
+        ([1], "these must be futures, as delay\\(\\) gives them, and 1 is none"),
+        (["default:1:text"], "and 'default:1:text' is none"),
+        (7, "such as a list of them, not 7"),
+        (Future.get(f"default:1:{'A' * 22}"), r"give several futures, or \[future\]"),
+    ],
+    ids=["numbers", "ids", "a number", "a future"],
+)
+def test_what_is_no_future_is_named(ask, futures, said):
+    with pytest.raises(TypeError, match=said):
+        ask(futures)
+
+
+@pytest.mark.parametrize("ask", [wait, as_completed])
+@pytest.mark.parametrize("seconds", [None, "1", float("nan")])
+def test_a_time_that_is_none_is_named(ask, seconds):
+    with pytest.raises((TypeError, ValueError), match=r"wait must be seconds, not .* 0: for ever"):
+        ask([], wait=seconds)
 
 
 def test_failures_are_completions(by_hand):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -193,6 +194,19 @@ def test_a_text_that_is_no_id_is_refused(text):
 def test_an_id_of_a_queue_that_is_not_there_is_an_error_that_names_it():
     with pytest.raises(Exception, match="there is no call queue 'elsewhere'"):
         Future.get("elsewhere:1:" + "-" * 22).is_done()
+
+
+@pytest.mark.parametrize("seconds", [None, "1", True, float("nan"), timedelta(1)], ids=repr)
+@pytest.mark.parametrize("ask", [Future.result, Future.exception, async_to_sync(Future.aresult)])
+def test_a_time_that_is_none_is_named_whether_the_call_has_ended_or_not(
+    transactional_db, by_hand, ask, seconds
+):
+    ended, waiting = tasks.add.delay(1, 2), tasks.add.using(delay=60).delay(1, 2)
+    by_hand.work()
+    assert ended.result() == 3
+    for future in (ended, waiting):
+        with pytest.raises((TypeError, ValueError), match=r"wait must be seconds, not .* 0: for ever"):
+            ask(future, wait=seconds)
 
 
 def test_a_call_that_nobody_made_has_expired(impatient):

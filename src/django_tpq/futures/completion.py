@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django_tpq.futures import waits
 from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.births import let_go
 from django_tpq.futures.errors import ResultTimeout
@@ -36,7 +37,8 @@ class Completions(Generic[R]):
     """
 
     def __init__(self, futures: Iterable[Future[R]], wait: float) -> None:
-        self._futures = dict.fromkeys(futures)
+        waits.check(wait)
+        self._futures: dict[Future[R], None] = _each(futures)
         self._wait = wait
 
     def __len__(self) -> int:
@@ -102,7 +104,8 @@ def wait(futures: Iterable[Future[Any]], wait: float = 0, *, first: bool = False
     Args:
         wait: 0: for ever; else at most so many seconds.
     """
-    left = set(futures)
+    waits.check(wait)
+    left: set[Future[Any]] = set(_each(futures))
     done: set[Future[Any]] = set()
     with contextlib.suppress(ResultTimeout):
         for future in as_completed(left, wait):
@@ -110,6 +113,22 @@ def wait(futures: Iterable[Future[Any]], wait: float = 0, *, first: bool = False
             if first:
                 break
     return DoneAndNotDone(done, left - done)
+
+
+def _each(futures: Any) -> dict[Future[R], None]:
+    """Each future once, in order.
+
+    Raises:
+        TypeError: it is no iterable of futures.
+    """
+    if isinstance(futures, Future):
+        raise TypeError(f"give several futures, or [future], not {futures!r} itself")
+    if not isinstance(futures, Iterable):
+        raise TypeError(f"give futures, such as a list of them, not {futures!r}")
+    each = list(futures)
+    if strange := [one for one in each if not isinstance(one, Future)]:
+        raise TypeError(f"these must be futures, as delay() gives them, and {strange[0]!r} is none")
+    return dict.fromkeys(each)
 
 
 def _arrived(future: Future[Any], tell: Tell, arrival: Arrival) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from django_tpq.futures import queues
+from django_tpq.futures import queues, waits
 from django_tpq.futures.answers import answer, exception_of
 from django_tpq.futures.arrivals import arrivals
 from django_tpq.futures.births import Unborn, let_go
@@ -215,8 +215,8 @@ class Future(Generic[R]):
         return arrival
 
     def _arrived(self, wait: float) -> Arrival:
-        arrival = self._arrival
-        watched = arrivals(self._alias)
+        waits.check(wait)
+        arrival, watched = self._arrival, arrivals(self._alias)
         if arrival is None and (wait < 0 or not watched.hears_since(self._made_at)):
             arrival = self._ready(wait)
         if arrival is not None:
@@ -259,6 +259,7 @@ class Future(Generic[R]):
         return self._arrival
 
     async def _aarrived(self, wait: float) -> Arrival:
+        waits.check(wait)
         # Who waits for ever leaves the first look to the arrivals' thread, which looks once for all who are new.
         if arrival := self._arrival or (await sync_to_async(self._ready)(wait) if wait else None):
             return arrival
