@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from django_tpq.futures import CallExpired, CallTimeout, MemoryExceeded
+from django_tpq.futures import CallExpired, CallTimeout, Future, MemoryExceeded
 from django_tpq.futures.deadlines import Guard, Timers
 from django_tpq.futures.models import CallQueue
 from tests.testapp import long_tasks as tasks
@@ -133,6 +133,22 @@ def test_what_has_not_begun_in_time_never_runs(by_hand, tmp_path):
         late.result()
     assert not path.exists()
     assert CallQueue.objects.get().errors[-1]["type"] == "django_tpq.futures.errors.CallExpired"
+
+
+@pytest.mark.parametrize(
+    "requeue",
+    [lambda number: CallQueue.objects.requeue([number]), lambda _: CallQueue.objects.dead().requeue()],
+    ids=["by id", "in bulk"],
+)
+def test_what_had_expired_runs_when_a_person_revives_it(by_hand, requeue):
+    late = tasks.in_thread.using(expires=0.05, result_ttl=60).delay()
+    time.sleep(0.1)
+    by_hand.work()
+    assert CallQueue.objects.get().state == "dead"
+    requeue(late._call.number)
+    assert CallQueue.objects.get().headers == {"result_ttl": 60.0}
+    by_hand.work()
+    assert Future.get(late.id).result()
 
 
 def test_what_begins_in_time_runs(by_hand):

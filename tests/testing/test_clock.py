@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from django_tpq.futures import Future
+from django_tpq.futures import CallExpired, Future
 from django_tpq.futures.models import CallQueue, Schedule
 from django_tpq.futures.moments import ahead
 from django_tpq.main.errors import QueueEmpty
@@ -68,6 +68,18 @@ def test_the_past_may_be_the_present():
         assert [ran.task for ran in run_pending()] == ["tests.testapp.tasks.echo"]
         moved.advance(hours=1)
         assert outcomes() == ["returned"]
+
+
+@pytest.mark.parametrize("expires", [HOUR, NEW_YEAR + HOUR], ids=["duration", "moment"])
+def test_a_call_expires_by_the_moved_clock(expires):
+    with clock() as moved:
+        moved.move_to(NEW_YEAR)
+        calls = [tasks.add.using(expires=expires, delay=delay).delay(1, 2) for delay in (3000, 4000)]
+        moved.advance(minutes=59)
+        assert outcomes() == ["returned"]
+        moved.advance(minutes=10)
+        assert outcomes() == ["raised"]
+    assert [type(call.exception()) for call in calls] == [type(None), CallExpired]
 
 
 def test_retries_wait_for_their_time():

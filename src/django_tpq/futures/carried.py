@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_tpq.conf import settings
+from django_tpq.futures.moments import ahead
 from django_tpq.futures.options import TaskOptions
 from django_tpq.main.durations import seconds
 from tpq.backoff import Constant, Exponential
@@ -49,9 +50,7 @@ def expiry(options: TaskOptions) -> dict[str, Any]:
     if expires is None:
         return {}
     moment = (
-        expires.timestamp()
-        if isinstance(expires, datetime)
-        else time.time() + seconds(expires).total_seconds()
+        expires.timestamp() if isinstance(expires, datetime) else _now() + seconds(expires).total_seconds()
     )
     return {"expires_at": moment}
 
@@ -59,7 +58,11 @@ def expiry(options: TaskOptions) -> dict[str, Any]:
 def has_expired(headers: Mapping[str, Any]) -> bool:
     """Whether it is too late to begin a call with these headers."""
     moment = headers.get("expires_at")
-    return isinstance(moment, (int, float)) and moment <= time.time()
+    return isinstance(moment, (int, float)) and moment <= _now()
+
+
+def _now() -> float:
+    return time.time() + ahead.get().total_seconds()
 
 
 def _written(backoff: Any) -> Any:
