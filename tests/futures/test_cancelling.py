@@ -7,9 +7,10 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
 
-from django_tpq.futures import CallCancelled, Future
+from django_tpq.futures import CallCancelled, Future, NotCommitted
 from django_tpq.futures.models import CallQueue
 from tests.testapp import long_tasks as tasks
+from tests.testapp.tasks import stumble
 
 
 @pytest.fixture
@@ -30,13 +31,35 @@ def begun(eventually, tmp_path):
 def test_what_waits_never_runs(by_hand, tmp_path, delay):
     call = tasks.until_cancelled.using(delay=delay).delay(str(tmp_path / "runs"))
     assert call.cancel()
-    with pytest.raises(CallCancelled, match="before it ran"):
+    with pytest.raises(CallCancelled, match="was cancelled while it waited"):
         call.result(wait=5)
     assert call.is_done()
     row = CallQueue.objects.get()
     assert (row.state, row.errors[-1]["type"]) == ("dead", "django_tpq.futures.errors.CallCancelled")
     by_hand.work()
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_its_second_attempt_has_run_once_and_that_is_not_denied(by_hand):
+    call = stumble.using(backoff=60).delay(2)
+    by_hand.work()
+    assert call.cancel()
+    with pytest.raises(CallCancelled, match=r"was cancelled while it waited$"):
+        call.result(wait=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_was_made_and_cancelled_in_a_transaction_has_ended_there_and_others_have_not():
+    with transaction.atomic():
+        call, other = tasks.in_thread.delay(), tasks.in_thread.delay()
+        assert call.cancel()
+        assert call.is_done()
+        with pytest.raises(CallCancelled):
+            call.result()
+        assert not other.is_done()
+        with pytest.raises(NotCommitted):
+            other.result(wait=0)
 
 
 @pytest.mark.django_db(transaction=True)

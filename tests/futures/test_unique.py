@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections, transaction
 
-from django_tpq.futures import DuplicateCall, task
+from django_tpq.futures import CallCancelled, CallRolledBack, DuplicateCall, NotCommitted, task
 from django_tpq.futures.models import CallQueue, Key
 from django_tpq.testing import clock
 from tests.testapp import tasks
@@ -67,11 +67,23 @@ def test_an_error_breaks_no_transaction(transactional_db):
 
 
 def test_the_later_one_takes_the_place_of_one_that_waits(by_hand):
-    tasks.refresh.using(delay=60).delay(7, source="first")
+    first = tasks.refresh.using(delay=60).delay(7, source="first")
     second = tasks.refresh.delay(7, source="second")
     assert CallQueue.objects.count() == 1
     by_hand.work()
     assert second.result() == "second"
+    with pytest.raises(CallCancelled, match=rf"refresh: call {first.id} was replaced by {second.id}"):
+        first.result()
+    assert first.state() == "cancelled"
+
+
+def test_a_replacement_that_is_rolled_back_ends_nothing(by_hand):
+    first = tasks.refresh.using(delay=60).delay(7, source="first")
+    with transaction.atomic():
+        tasks.refresh.delay(7, source="second")
+        transaction.set_rollback(True)
+    assert not first.is_done()
+    assert first.state() == "waiting"
 
 
 def test_one_that_runs_is_not_replaced(by_hand):
@@ -85,8 +97,8 @@ def test_one_that_runs_is_not_replaced(by_hand):
 def test_many_at_once_are_one_each(transactional_db):
     futures = tasks.index.delay_many([(1,), (2,), (1,), {"document": 2}])
     assert futures[0] == futures[2]
-    assert CallQueue.objects.count() == 3  # by position and by name are two sets of arguments
-    assert len({future.id for future in futures}) == 3
+    assert futures[1] == futures[3]  # by position and by name
+    assert CallQueue.objects.count() == 2
 
 
 def test_a_single_call_may_be_unique_or_not(transactional_db):
@@ -109,8 +121,7 @@ def test_a_key_of_any_length_fits(transactional_db):
 @pytest.mark.parametrize(
     ("unique", "said"),
     [
-        ("account:{acount}", "names 'acount', which is no parameter"),
-        ("{}", "no parameter"),
+        ("{account.number}", "can not be filled in: AttributeError"),
         (lambda *_, **__: 7, "gave a int"),
     ],
 )
@@ -118,6 +129,25 @@ def test_a_key_that_can_not_be_made_is_a_mistake_of_the_task(transactional_db, u
     with pytest.raises(TypeError, match=said):
         tasks.bill.using(unique=unique).delay(1)
     assert not CallQueue.objects.exists()
+
+
+@pytest.mark.parametrize("unique", ["{acount}", "{", "{}", "{account!x}", "{account:{width}}", "}"])
+@pytest.mark.parametrize("make", [tasks.bill.using, lambda **options: task(**options)(pay)])
+def test_a_template_that_can_not_be_filled_in_makes_no_task(make, unique):
+    with pytest.raises((TypeError, ValueError), match=r"task tests\..*(is no parameter|is no template)"):
+        make(unique=unique)
+
+
+@pytest.mark.parametrize("account", ["a\0b", "a\udc80b"], ids=ascii)
+@pytest.mark.parametrize("make", [tasks.bill.delay, tasks.refresh.delay])
+def test_a_key_that_postgresql_can_not_keep_is_refused_before_it_gets_there(transactional_db, account, make):
+    with transaction.atomic():
+        with pytest.raises(
+            ValueError, match=r"task tests\.testapp\.tasks\.\w+: the key .* of a unique call has a"
+        ):
+            make(account)
+        tasks.bill.delay(7)  # the transaction is whole
+    assert CallQueue.objects.count() == 1
 
 
 @pytest.mark.parametrize("options", [{"unique": 3}, {"unique": "args", "on_duplicate": "ignore"}])
@@ -143,6 +173,61 @@ def test_of_many_producers_at_once_one_call_is_left(transactional_db, on_duplica
         thread.join()
     assert len(futures) == 80
     assert CallQueue.objects.count() == 1
+
+
+# Whose transaction it is ----------------------------------------------------------------------------------
+
+TWICE = pytest.mark.parametrize(
+    "again",
+    [tasks.index.delay, lambda *args: tasks.index.delay_many([args])[0]],
+    ids=["delay", "delay_many"],
+)
+
+
+@TWICE
+def test_a_call_of_somebody_elses_is_committed_though_the_transaction_here_is_open(by_hand, again):
+    tasks.index.delay(1)
+    with transaction.atomic():
+        other = again(1)
+        by_hand.work()
+        assert other.result() == "1:en"
+        assert other.is_done()
+
+
+@TWICE
+def test_a_call_of_this_very_transaction_is_not(transactional_db, again):
+    with transaction.atomic():
+        first = tasks.index.delay(1)
+        other = again(1)
+        assert other == first
+        assert not other.is_done()
+        with pytest.raises(NotCommitted):
+            other.result(wait=0)
+        transaction.set_rollback(True)
+    with pytest.raises(CallRolledBack):
+        other.result()
+
+
+@TWICE
+def test_nor_one_of_a_transaction_by_hand(transactional_db, again):
+    tasks.index.delay(2)
+    transaction.set_autocommit(False)
+    try:
+        tasks.index.delay(1)
+        tasks.index.delay(3)
+        with pytest.raises(NotCommitted):
+            again(1).result()
+        assert again(2)._unborn is None
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
+def test_a_call_that_ended_before_its_key_was_asked_for_is_looked_for(by_hand):
+    hourly = tasks.index.using(unique_for=3600)
+    hourly.delay(1)
+    by_hand.work()
+    assert hourly.delay(1)._made_at == 0.0
 
 
 # For a period ---------------------------------------------------------------------------------------------
@@ -242,3 +327,6 @@ def test_a_period_needs_a_key():
 
 
 def plain() -> None: ...
+
+
+def pay(account: int) -> None: ...

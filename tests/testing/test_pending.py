@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.test import TestCase, TransactionTestCase
 
 from django_tpq.futures import (
+    CallCancelled,
     CallRolledBack,
     Future,
     NotCommitted,
@@ -39,6 +40,31 @@ class TestInsideATestCase(TaskTestMixin, TestCase):
             None,
         ]
         assert ran[:6] == (future.id, "tests.testapp.tasks.add", (1, 2), {}, 1, "returned")
+
+    def test_a_cancelled_call_is_done_and_never_runs(self):
+        future = tasks.add.delay(1, 2)
+        assert future.cancel()
+        assert run_pending() == []
+        assert future.is_done()
+        with pytest.raises(CallCancelled):
+            future.result(wait=5)
+
+    def test_a_replaced_call_is_done(self):
+        replaced, future = tasks.refresh.delay(7), tasks.refresh.delay(7, source="second")
+        assert replaced.is_done()
+        with pytest.raises(CallCancelled, match="was replaced by"):
+            replaced.result()
+        run_pending()
+        assert future.result() == "second"
+
+    def test_a_unique_call_that_is_there_already_has_its_result_too(self):
+        hourly = tasks.index.using(unique_for=3600)
+        first, second = hourly.delay(1), hourly.delay(1)
+        with pytest.raises(NotCommitted):
+            second.result()
+        run_pending()
+        third = hourly.delay(1)
+        assert [each.result() for each in (first, second, third)] == ["1:en"] * 3
 
     def test_a_future_that_is_found_by_its_id_has_it_too(self):
         future = Future.get(tasks.add.delay(1, 2).id)

@@ -1,20 +1,26 @@
 """Whether the transaction that made some calls is open, committed or rolled back, as far as it can be told here."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tpq import session
 
-__all__ = ["Unborn", "let_go", "ran_inside", "unborn"]
+__all__ = ["Unborn", "let_go", "ran_inside", "unborn", "unborn_of"]
+
+_by_hand: WeakKeyDictionary[Any, list["_ByHand"]] = WeakKeyDictionary()
+"""Of each connection: its open transaction by hand, as the unique calls know it that were made there."""
 
 
 class Unborn:
     """The `atomic` block that made some calls."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, token: str | None = None) -> None:
         self._connection = connection
+        self.token = token
+        """That of the call with a unique key that was made; None: others were."""
         self.is_committed = False
         self.is_run_inside = False
         """Whether calls were run in this very transaction, so that they may have ended although it is open."""
@@ -42,6 +48,9 @@ class _ByHand(Unborn):
 
     def _watch(self) -> None:
         self._number = session.transaction(self._connection.cursor)
+        if self.token is not None:
+            others = _by_hand.get(self._connection, ())
+            _by_hand[self._connection] = [*(each for each in others if each._number == self._number), self]
 
     @property
     def is_pending(self) -> bool:
@@ -49,18 +58,32 @@ class _ByHand(Unborn):
         return session.transaction_is_open(self._number, connections[self._connection.alias].cursor)
 
 
-def unborn(connection: BaseDatabaseWrapper) -> Unborn | None:
-    """What a future knows of the caller's open transaction; None outside of one."""
+def unborn(connection: BaseDatabaseWrapper, token: str | None = None) -> Unborn | None:
+    """What a future knows of the caller's open transaction; None outside of one.
+
+    Args:
+        token: of the call that was made, if another caller may be given it by its unique key.
+    """
     if connection.in_atomic_block:
-        return Unborn(connection)
-    return None if connection.get_autocommit() else _ByHand(connection)
+        return Unborn(connection, token)
+    return None if connection.get_autocommit() else _ByHand(connection, token)
+
+
+def unborn_of(connection: BaseDatabaseWrapper, token: str) -> Unborn | None:
+    """The open transaction that made this call with a unique key; None: it is not the one that is open here."""
+    makers = [*_makers(connection), *_by_hand.get(connection, ())]
+    return next((maker for maker in makers if maker.token == token and maker.is_pending), None)
+
+
+def _makers(connection: BaseDatabaseWrapper) -> list[Unborn]:
+    hooks = (getattr(hook, "__self__", None) for _, hook, *_ in connection.run_on_commit)
+    return [maker for maker in hooks if isinstance(maker, Unborn)]
 
 
 def ran_inside(connection: BaseDatabaseWrapper) -> None:
     """Calls were run in the transaction that is open here: those that it has made may have ended."""
-    for _, hook, *_ in connection.run_on_commit:
-        if isinstance(maker := getattr(hook, "__self__", None), Unborn):
-            maker.is_run_inside = True
+    for maker in _makers(connection):
+        maker.is_run_inside = True
 
 
 def let_go(alias: str) -> None:

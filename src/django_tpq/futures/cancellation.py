@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import connections, transaction
 
 from django_tpq.conf import settings
-from django_tpq.futures import queues
+from django_tpq.futures import births, queues
 from django_tpq.futures.calls import CallId
 from django_tpq.futures.cancelling import WORD
 from django_tpq.futures.endings import cancelled_record
@@ -14,7 +14,7 @@ from django_tpq.futures.results import store
 from tpq.results import Result, ring
 from tpq.table import QueueTable
 
-__all__ = ["cancel"]
+__all__ = ["cancel", "tell"]
 
 KIND = f"{CallCancelled.__module__}.{CallCancelled.__qualname__}"
 
@@ -28,20 +28,21 @@ def cancel(call: CallId, task: str | None) -> bool:
     manager = queues.manager(call.queue)
     alias = manager.db_for_queue
     table = QueueTable.of_messages(manager.model._meta.db_table, connections[alias].cursor)
-    error = CallCancelled(f"{f'task {task}: ' if task else ''}call {call} was cancelled before it ran")
+    error = CallCancelled(f"{f'task {task}: ' if task else ''}call {call} was cancelled while it waited")
     keep = None if settings.DEAD_LETTER_TTL is None else timedelta(seconds=settings.DEAD_LETTER_TTL)
     with transaction.atomic(using=alias):
         state = table.cancel(call.number, f"{KIND}: {error}", keep, KIND, {"token": call.token})
         if state == "claimed":
             table.ring(WORD)
         elif state is not None:
-            _tell(alias, Result(call.token, cancelled_record(call.token, error), _ttl()))
+            tell(alias, call.token, error)
     return state is not None
 
 
-def _tell(alias: str, result: Result) -> None:
+def tell(alias: str, token: str, error: CallCancelled) -> None:
     """Let the future know: with the transaction, or where its results are elsewhere, after it."""
-    cursor = connections[alias].cursor
+    cursor, result = connections[alias].cursor, Result(token, cancelled_record(token, error), _ttl())
+    births.ran_inside(connections[alias])
 
     def put() -> None:
         store().put([result], cursor)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from django.conf import settings as project
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_tpq.conf import settings
-from django_tpq.futures import queues
+from django_tpq.futures import births, queues
 from django_tpq.futures.arguments import signature_of
-from django_tpq.futures.births import unborn as unborn_of
 from django_tpq.futures.calls import CallId, new_token, new_tokens, packer
 from django_tpq.futures.carried import carried, expiry
 from django_tpq.futures.codecs import Codec, codec, usual
@@ -25,7 +25,6 @@ from django_tpq.futures.once import hold, insert_once
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered, find
 from django_tpq.futures.signals import task_enqueued
-from django_tpq.futures.signing import SIZE
 from django_tpq.futures.uniqueness import key_of
 from django_tpq.main.managers import QueueManager
 from django_tpq.main.rows import own_fields, values
@@ -44,13 +43,29 @@ DEFAULT_DELIVERIES = 3
 
 def dispatch(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
     """Enqueue one call; its future."""
-    made_at = time.monotonic()
-    call, _ = insert(task, args, kwargs)
-    wrapper = connections[queues.manager(call.queue).db_for_queue]
-    future = _announced(task, Future(call, unborn_of(wrapper), task.name, made_at))
+    if task.options.unique is not None:
+        future = _made_once(task, args, kwargs)
+    else:
+        made_at = time.monotonic()
+        call, _ = insert(task, args, kwargs)
+        future = Future(call, births.unborn(_wrapper(task)), task.name, made_at)
+    _announced(task, future)
     if settings.INLINE:
-        at_once([call])
+        at_once([future._call])
     return future
+
+
+def _made_once(task: Registered, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Future[Any]:
+    """The future of one call of a task with `unique`: of a new one, or of the one that has the key."""
+    made_at, token = time.monotonic(), new_token()
+    call, _ = insert(task, args, kwargs, token=token)
+    if call.token == token:
+        return Future(call, births.unborn(_wrapper(task), token), task.name, made_at)
+    return Future(call, births.unborn_of(_wrapper(task), call.token), task.name)
+
+
+def _wrapper(task: Registered) -> BaseDatabaseWrapper:
+    return connections[queues.manager(task.options.queue).db_for_queue]
 
 
 def insert(
@@ -95,7 +110,7 @@ def insert_on(
     is_unique = options.unique is not None
     if is_unique:
         function = getattr(task, "function", task)
-        values["unique_key"] = key_of(task.name, function, options.unique, *given, values["payload"][SIZE:])
+        values["unique_key"] = key_of(task.name, function, options.unique, *given)
         if options.unique_for is not None and KeyTable(table.cursor).holder(values["unique_key"]):
             return None
     due = (options.due or timedelta(0)) + delay
@@ -113,10 +128,13 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
     given = [_arguments(task, place, call) for place, call in enumerate(calls)]
     if not given:
         return []
-    made_at, name = time.monotonic(), task.name
-    ids = insert_many(task, given)
-    unborn = unborn_of(connections[queues.manager(task.options.queue).db_for_queue])
-    futures: list[Future[Any]] = [Future(call, unborn, name, made_at) for call in ids]
+    if task.options.unique is not None:
+        futures = [_made_once(task, *call) for call in given]
+    else:
+        made_at, name = time.monotonic(), task.name
+        ids = insert_many(task, given)
+        unborn = births.unborn(_wrapper(task))
+        futures = [Future(call, unborn, name, made_at) for call in ids]
     if task_enqueued.receivers:
         for future in futures:
             _announced(task, future)

@@ -140,7 +140,7 @@ def lost_record(call: Claimed) -> bytes:
 
 
 def cancelled_record(token: str, error: CallCancelled) -> bytes:
-    """The result of a call that was cancelled before it ran."""
+    """The result of a call that was cancelled while it waited."""
     written = Failed(_type(error), str(error), "", None)
     return write(token, codec("json"), "F", tuple(written))
 

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_tpq.futures.calls import CallId
-from django_tpq.futures.errors import DuplicateCall
+from django_tpq.futures.cancellation import tell
+from django_tpq.futures.errors import CallCancelled, DuplicateCall
 from django_tpq.futures.moments import ahead
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.registry import Registered
-from django_tpq.futures.signing import SIZE
 from django_tpq.futures.uniqueness import key_of
 from django_tpq.main.durations import seconds
 from django_tpq.main.managers import QueueManager
@@ -38,7 +38,7 @@ def insert_once(
         DuplicateCall: there is another, and the task's `on_duplicate` says so, or it runs already.
     """
     function = getattr(task, "function", task)
-    key = key_of(task.name, function, task.options.unique, *arguments, values["payload"][SIZE:])
+    key = key_of(task.name, function, task.options.unique, *arguments)
     if task.options.unique_for is None:
         return _insert(manager, wrapper, task, {**values, "unique_key": key}, returning)[:2]
     try:
@@ -85,7 +85,7 @@ def _insert(
     row, has_replaced = None, False
     for _ in range(TRIES):
         if options.on_duplicate == "replace":
-            row, has_replaced = _replace(manager, wrapper, values, options.due, columns)
+            row, has_replaced = _replace(manager, wrapper, task, values, columns)
         else:
             row = manager.door(wrapper).put_row(values, options.due, columns, unique=True)
         if row is not None:
@@ -106,14 +106,23 @@ def _insert(
 def _replace(
     manager: QueueManager[Any],
     wrapper: BaseDatabaseWrapper,
+    task: Registered,
     values: Mapping[str, Any],
-    due: Any,
     columns: Any,
 ) -> tuple[tuple[Any, ...] | None, bool]:
     with transaction.atomic(using=wrapper.alias):
         waiting = _living(manager, values["unique_key"]).filter(state__in=["ready", "waiting"])
-        count = waiting._raw_delete(wrapper.alias)
-        return manager.door(wrapper).put_row(values, due, columns, unique=True), count > 0
+        others = dict(waiting.select_for_update().values_list("pk", "token"))
+        waiting.filter(pk__in=others)._raw_delete(wrapper.alias)
+        row = manager.door(wrapper).put_row(values, task.options.due, columns, unique=True)
+        if row is not None:
+            new = CallId(task.options.queue, row[0], row[1])
+            for number, token in others.items():
+                old = CallId(task.options.queue, number, token)
+                tell(
+                    wrapper.alias, token, CallCancelled(f"task {task.name}: call {old} was replaced by {new}")
+                )
+        return row, bool(others)
 
 
 def _living(manager: QueueManager[Any], key: str) -> Any:
