@@ -104,6 +104,15 @@ def test_a_claimed_call_that_comes_back_is_not_begun(by_hand, tmp_path):
     assert by_hand.claim()[0].headers == {}
 
 
+@pytest.mark.django_db
+def test_in_a_test_a_cache_is_told_too_though_nothing_is_committed(use_cache):
+    use_cache("file cache")
+    call = tasks.in_thread.delay()
+    assert call.cancel()
+    with pytest.raises(CallCancelled):
+        call.result()
+
+
 def test_a_thread_is_told_and_may_end_early(executor, tmp_path, begun):
     executor("-t", "1")
     call = tasks.until_cancelled.delay(str(tmp_path / "notes"))

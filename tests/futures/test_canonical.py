@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import Enum, Flag, StrEnum
 from uuid import UUID
 
 import pytest
@@ -19,6 +19,11 @@ from django_tpq.futures.uniqueness import key_of
 class Colour(Enum):
     RED = 1
     CRIMSON = 2
+
+
+class Rights(Flag):
+    READ = 1
+    WRITE = 2
 
 
 class Word(StrEnum):
@@ -111,6 +116,8 @@ def test_equal_values_are_one(one, other):
         (Point(1, 2), Point(2, 1)),
         (Point(1, 2), {"x": 1, "y": 2}),
         (Colour.RED, Colour.CRIMSON),
+        (Rights(0), Rights.READ),
+        (Rights.READ | Rights.WRITE, Rights.READ),
         (Group(pk=7), 7),
         (Bag("a"), Bag("b")),
         (Bag, Point),
@@ -143,6 +150,13 @@ def test_every_process_says_the_same():
     assert len(told) == 1
 
 
+@dataclass
+class Broken:
+    """It says that it has what it has not."""
+
+    x: int = field(init=False)
+
+
 def circle():
     value = []
     value.append(value)
@@ -154,9 +168,10 @@ def circle():
     [
         (Closed(), "it can not be said what a Closed consists of"),
         ([circle()], "it contains itself"),
+        (Broken(), "to look into it raises AttributeError"),
         (Group(name="new"), "a auth.Group that is not saved"),
     ],
-    ids=["closed", "circle", "unsaved"],
+    ids=["closed", "circle", "broken", "unsaved"],
 )
 def test_what_can_not_be_compared_is_named_with_what_to_do(value, said):
     with pytest.raises(

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tpq import session
 
-__all__ = ["Unborn", "let_go", "ran_inside", "unborn", "unborn_of"]
+__all__ = ["Unborn", "is_of_a_testcase", "let_go", "ran_inside", "unborn", "unborn_of"]
 
 _by_hand: WeakKeyDictionary[Any, list["_ByHand"]] = WeakKeyDictionary()
 """Of each connection: its open transaction by hand, as the unique calls know it that were made there."""
@@ -84,6 +84,11 @@ def ran_inside(connection: BaseDatabaseWrapper) -> None:
     """Calls were run in the transaction that is open here: those that it has made may have ended."""
     for maker in _makers(connection):
         maker.is_run_inside = True
+
+
+def is_of_a_testcase(wrapper: BaseDatabaseWrapper) -> bool:
+    """Whether the transaction that is open is a TestCase's, which is never committed."""
+    return any(getattr(block, "_from_testcase", False) for block in wrapper.atomic_blocks)
 
 
 def let_go(alias: str) -> None:

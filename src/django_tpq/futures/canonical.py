@@ -27,8 +27,12 @@ def digest(value: Any) -> str:
     """
     try:
         return hashlib.sha256(_written(value)).hexdigest()
+    except TypeError:
+        raise
     except RecursionError:
         raise TypeError("it contains itself, or is too deep") from None
+    except Exception as error:  # noqa: BLE001 - values run their own code, whose text may tell a secret
+        raise TypeError(f"to look into it raises {type(error).__name__}") from None
 
 
 def _written(value: Any) -> bytes:
@@ -113,7 +117,7 @@ KINDS: tuple[tuple[Any, Callable[[Any], bytes]], ...] = (
     ),
     (Decimal, _decimal),
     (UUID, lambda value: _joined("uuid", [value.bytes])),
-    (Enum, lambda value: _joined("enum", [_text("of")(_name(type(value))), _text("name")(value.name)])),
+    (Enum, lambda value: _joined("enum", map(_written, (type(value), value.name)))),
     (Model, _model),
     ((type, types.FunctionType), lambda value: _text("global")(_name(value))),
 )

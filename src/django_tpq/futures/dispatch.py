@@ -146,9 +146,7 @@ def dispatch_many(task: Registered, calls: Iterable[Any]) -> list[Future[Any]]:
 def insert_many(
     task: Registered, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
 ) -> Iterable[CallId]:
-    """Enqueue many calls of one task in one go; their ids in order."""
-    if task.options.unique is not None:
-        return [insert(task, *call)[0] for call in given]
+    """Enqueue many calls of one task without `unique` in one go; their ids in order."""
     tokens, queue = new_tokens(len(given)), task.options.queue
     manager = queues.manager(queue)
     wrapper = connections[manager.db_for_queue]

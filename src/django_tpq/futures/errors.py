@@ -51,7 +51,7 @@ class DuplicateCall(TaskError):
 
 
 class CallCancelled(TaskError):
-    """The call was cancelled, before it ran or while it did. A task that is asked to stop may raise it, too."""
+    """The call was cancelled, while it waited or ran, or replaced. A task that is asked to stop may raise it, too."""
 
 
 class CallExpired(TaskError):

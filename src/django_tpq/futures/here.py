@@ -34,7 +34,7 @@ from tpq.results import Result, ring
 from tpq.table import QueueTable, Receipt
 from tpq.tally import Tally
 
-__all__ = ["Here", "Interference", "Lost", "Run", "exception_of", "interferences", "is_of_a_testcase"]
+__all__ = ["Here", "Interference", "Lost", "Run", "exception_of", "interferences"]
 
 logger = logging.getLogger("django_tpq.here")
 
@@ -124,7 +124,7 @@ class Here:
         if outcome is None:
             return self._lose(table, call)
         self._delivery.settle(self._connection, [Ended(table, call, outcome)], again=False)
-        if is_of_a_testcase(self._wrapper):
+        if births.is_of_a_testcase(self._wrapper):
             self._fire(hooks)
         births.ran_inside(self._wrapper)
         if isinstance(outcome, Failure) and outcome.type == INTERRUPTED:
@@ -186,11 +186,6 @@ def exception_of(call: Claimed, outcome: Outcome | Lost) -> BaseException | None
     if not isinstance(outcome, Failure | Refused | Lost) or outcome.record is None:
         return None
     return of_failure(str(call.call), read(call.token, outcome.record))
-
-
-def is_of_a_testcase(wrapper: BaseDatabaseWrapper) -> bool:
-    """Whether the transaction that is open is a TestCase's, which is never committed."""
-    return any(getattr(block, "_from_testcase", False) for block in wrapper.atomic_blocks)
 
 
 def _interfered(interference: Interference, run: Run, call: Claimed) -> Outcome | None:

@@ -8,8 +8,9 @@ from django.db import connections, transaction
 
 from django_tpq.conf import RAISE, settings
 from django_tpq.futures import inlining, queues
+from django_tpq.futures.births import is_of_a_testcase
 from django_tpq.futures.calls import CallId
-from django_tpq.futures.here import Here, Lost, exception_of, is_of_a_testcase
+from django_tpq.futures.here import Here, Lost, exception_of
 from django_tpq.futures.outcomes import Again
 
 __all__ = ["run"]

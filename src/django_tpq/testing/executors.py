@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import connections, router
 
-from django_tpq.futures.here import is_of_a_testcase
+from django_tpq.futures.births import is_of_a_testcase
 from django_tpq.futures.launch import start_command
 from django_tpq.futures.models import CallQueue
 from django_tpq.futures.supervisor import LAST_RESORT
