@@ -3,11 +3,12 @@
 import logging
 import os
 import re
+from collections.abc import Mapping
 from typing import IO, Any
 
 from django.core.management.color import color_style
 
-__all__ = ["formatter"]
+__all__ = ["formatter", "show_lines"]
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
 CALL = re.compile(r"\bcall (?P<id>\S+) of (?P<task>\S+)")
@@ -57,3 +58,15 @@ class _Coloured(logging.Formatter):
     def _call(self, found: "re.Match[str]") -> str:
         show = self._style_of
         return f"call {show.SQL_FIELD(found['id'])} of {show.MIGRATE_LABEL(found['task'])}"
+
+
+def show_lines(options: Mapping[str, Any]) -> None:
+    """Show our own lines, as the options of a command say, unless the project's LOGGING takes care of them."""
+    for name in ("django_tpq", "tpq"):
+        logger = logging.getLogger(name)
+        if not logger.hasHandlers():
+            handler = logging.StreamHandler()
+            colours = {name: options[name] for name in ("no_color", "force_color")}
+            handler.setFormatter(formatter(handler.stream, **colours))
+            logger.addHandler(handler)
+            logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(options["verbosity"], 2)])

@@ -17,7 +17,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from django_tpq.futures import background, pidfile, queues, results
 from django_tpq.futures.child import run_child
-from django_tpq.futures.colours import formatter
+from django_tpq.futures.colours import show_lines
 from django_tpq.futures.commandline import files, positive, seconds, size, up_to
 from django_tpq.futures.foreman import Terms
 from django_tpq.futures.launch import take_over_databases
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             take_over_databases()
         alias = options["database"] or router.db_for_read(Task)
         names = _queues(alias, options["queue"])
-        _log(options)
+        show_lines(options)
         if options["worker"]:
             sys.exit(run_worker(options["worker"], alias))
         if options["child"]:
@@ -290,15 +290,3 @@ def _pid_file(options: dict[str, Any]) -> Path:
 
 def _in_project(name: str) -> Path:
     return Path(getattr(project, "BASE_DIR", None) or Path.cwd()) / name
-
-
-def _log(options: dict[str, Any]) -> None:
-    """Show our own lines, unless the project's LOGGING takes care of them."""
-    for name in ("django_tpq", "tpq"):
-        logger = logging.getLogger(name)
-        if not logger.hasHandlers():
-            handler = logging.StreamHandler()
-            colours = {name: options[name] for name in ("no_color", "force_color")}
-            handler.setFormatter(formatter(handler.stream, **colours))
-            logger.addHandler(handler)
-            logger.setLevel([logging.ERROR, logging.INFO, logging.DEBUG][min(options["verbosity"], 2)])
