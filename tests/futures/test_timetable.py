@@ -143,10 +143,10 @@ def warnings():
 
 def test_a_check_says_that_cron_expressions_can_not_be_read(monkeypatch):
     task(schedule=Cron("* * * * *", args=["a"]))(periodic)
-    assert "tpq_futures.W010" not in warnings()
+    assert "tpq_futures.W013" not in warnings()
     monkeypatch.setattr(schedules, "_cronsim", lambda: None)
-    assert "test_timetable.periodic" in warnings()["tpq_futures.W010"]
-    assert "pip install 'django-tpq[cron]'" in warnings()["tpq_futures.W010"]
+    assert "test_timetable.periodic" in warnings()["tpq_futures.W013"]
+    assert "pip install 'django-tpq[cron]'" in warnings()["tpq_futures.W013"]
 
 
 def test_a_check_says_that_a_queue_is_missing():

@@ -26,7 +26,7 @@ def check_cron(app_configs: "Sequence[AppConfig] | None", **_: Any) -> list[Chec
             Warning(
                 f"No executor that is installed like this follows the schedules of {tasks}.",
                 hint=str(error),
-                id="tpq_futures.W010",
+                id="tpq_futures.W013",
             )
         ]
     return []
