@@ -131,7 +131,7 @@ def test_what_can_not_be_read_is_said_by_the_type_of_the_error_alone(transaction
 def test_where_pickle_is_refused_it_is_not_read_here_either(transactional_db, settings):
     tasks.echo.delay(Wanted())
     settings.TPQ_CODEC = "restricted"
-    assert arguments.seen("default", CallQueue.objects.get()) == "(can not be read: ValueError)"
+    assert arguments.seen("default", CallQueue.objects.get()) == "(can not be read: RefusedCodec)"
     assert not Wanted.were_read
 
 
