@@ -6,6 +6,7 @@ it anywhere, in the middle of a lock too.
 
 import contextlib
 import faulthandler
+import gc
 import logging
 import os
 import select
@@ -62,6 +63,7 @@ def run_child(
     wake = _catch_signals()
     load_tasks()
     sys.setswitchinterval(GIVE_WAY)
+    gc.freeze()  # what is there now stays: it need not be looked through again and again
     board = Board(board_file, places.slots, apart=places.workers)
     executor = Executor(
         alias=alias,
