@@ -36,7 +36,7 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value < 1e6:
+    if not 0 <= value < 1e9:
         raise argparse.ArgumentTypeError(f"must be seconds, not {text!r}")
     return value
 

@@ -15,6 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 from django.utils.connection import ConnectionDoesNotExist
 
+from django_tpq.futures.commandline import positive, seconds
 from django_tpq.futures.deadletters import Letter, Place, chosen, letters, moment, places
 from django_tpq.futures.letters import in_full, in_short, lines_of, listed, table
 from django_tpq.futures.loading import load_tasks
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             "list", parents=[common, filters], help="a line for each, the newest first"
         )
         shown.add_argument(
-            "--limit", type=_positive, default=50, metavar="N", help="at most so many (default: 50)"
+            "--limit", type=positive, default=50, metavar="N", help="at most so many (default: 50)"
         )
         shown.add_argument("--json", action="store_true", help="as a JSON array")
         one = actions.add_parser(
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         requeue = actions.add_parser(
             "requeue", parents=[common, filters], help="let them run again, with all attempts"
         )
-        requeue.add_argument("--delay", type=_seconds, metavar="SECONDS", help="not before so long from now")
+        requeue.add_argument("--delay", type=seconds, metavar="SECONDS", help="not before so long from now")
         discard = actions.add_parser("discard", parents=[common, filters], help="delete them")
         for each in (requeue, discard):
             each.add_argument(
@@ -186,22 +187,6 @@ def _moment(text: str) -> datetime:
         return moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"must be seconds, not {text!r}")
-    return seconds
 
 
 def _width(stream: Any) -> int | None:
