@@ -56,10 +56,10 @@ def test_one_that_fits_is_found(wishes):
 
 
 def test_defaults_of_parameters_count():
-    tasks.note.delay("/tmp/x", "text")
-    assert_enqueued(tasks.note, args=("/tmp/x", "text", 0))
-    assert_enqueued(tasks.note, kwargs={"path": "/tmp/x", "text": "text"})
-    assert_not_enqueued(tasks.note, args=("/tmp/x", "text", 1))
+    tasks.note.delay("notes", "text")
+    assert_enqueued(tasks.note, args=("notes", "text", 0))
+    assert_enqueued(tasks.note, kwargs={"path": "notes", "text": "text"})
+    assert_not_enqueued(tasks.note, args=("notes", "text", 1))
 
 
 def test_a_delay_and_a_moment():

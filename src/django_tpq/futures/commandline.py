@@ -30,13 +30,13 @@ def up_to(most: int) -> Callable[[str], int]:
     return whole
 
 
-def seconds(text: str) -> float:
-    """Seconds."""
+def seconds(text: str, most: float = 1e6) -> float:
+    """Seconds, fewer than so many."""
     try:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value < 1e9:
+    if not 0 <= value < most:
         raise argparse.ArgumentTypeError(f"must be seconds, not {text!r}")
     return value
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         requeue = actions.add_parser(
             "requeue", parents=[common, filters], help="let them run again, with all attempts"
         )
-        requeue.add_argument("--delay", type=seconds, metavar="SECONDS", help="not before so long from now")
+        requeue.add_argument("--delay", type=_delay, metavar="SECONDS", help="not before so long from now")
         discard = actions.add_parser("discard", parents=[common, filters], help="delete them")
         for each in (requeue, discard):
             each.add_argument(
@@ -187,6 +187,10 @@ def _moment(text: str) -> datetime:
         return moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _delay(text: str) -> float:
+    return seconds(text, most=1e9)
 
 
 def _width(stream: Any) -> int | None:
