@@ -11,6 +11,7 @@ import struct
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 __all__ = ["LEASE", "Board", "memory_file"]
@@ -19,7 +20,7 @@ LEASE = 6.5
 """Seconds after a beat during which calls may be started. Others take a consumer for dead after 8."""
 
 CONSUMER, BEAT, TURNED, READY, WATCHED, STATE = 0, 8, 16, 24, 32, 40
-WATCHED_TABLE, RETIRING, HURRY = 240, 244, 248
+WATCHED_TABLE, SEVERAL, RETIRING, CAREFUL, HURRY = 240, 242, 244, 246, 248
 SLOTS_AT = 256
 SLOT = struct.Struct("=qiidH102s")
 SLOT_SIZE = 128
@@ -82,6 +83,10 @@ class Board:
         """Note a beat that the server has acknowledged; the moment before it was sent."""
         self._set("=d", BEAT, moment)
 
+    def be_careful(self) -> None:
+        """Note that the process is to start suspects one by one: the last one died of one of several."""
+        self._set("=H", CAREFUL, 1)
+
     def hurry(self) -> None:
         """Note that running calls have no more time. A second signal may be lost in the first."""
         self._set("=q", HURRY, 1)
@@ -109,11 +114,15 @@ class Board:
         text = state.encode()[:200].decode(errors="ignore").encode()
         self._set("=200s", STATE, text)
 
-    def watch(self, suspect: tuple[int, int] | None) -> None:
-        """Note the table and id of the call that is to blame if the process dies now; None: whoever runs."""
-        table, number = suspect or (0, 0)
+    def watch(self, suspects: Collection[tuple[int, int]]) -> None:
+        """Note the table and id of the call that is to blame if the process dies now.
+
+        None: whoever runs. Of several nobody is: it is one of them, and the next process finds out which.
+        """
+        table, number = next(iter(suspects)) if len(suspects) == 1 else (0, 0)
         self._set("=H", WATCHED_TABLE, table)
         self._set("=q", WATCHED, number)
+        self._set("=H", SEVERAL, len(suspects) > 1)
 
     def begin(self, slot: int, table: int, number: int, name: bytes, losses: int = 0) -> None:
         """Note that a call begins; `losses`: its deliveries that were lost."""
@@ -146,6 +155,16 @@ class Board:
         return bool(self._get("=H", RETIRING))
 
     @property
+    def is_careful(self) -> bool:
+        """Whether it is to start suspects one by one."""
+        return bool(self._get("=H", CAREFUL))
+
+    @property
+    def watches_several(self) -> bool:
+        """Whether it died of one of several, if it has died."""
+        return bool(self._get("=H", SEVERAL))
+
+    @property
     def is_ready(self) -> bool:
         """Whether the process has started."""
         return bool(self._get("=q", READY))
@@ -173,9 +192,12 @@ class Board:
     def to_blame(self) -> dict[int, list[int]]:
         """After a crash: the ids of the calls that may have caused it, by the number of their table.
 
-        It is the watched one, if one is. But one that was charged twice, and has run for a moment by now, may only
-        stand beside the culprit: slow poison, which was watched too briefly. Then it is those that may be that.
+        It is the watched one, if one is; while several are, nobody is charged. But one that was charged twice, and has
+        run for a moment by now, may only stand beside the culprit: slow poison, which was watched too briefly. Then it
+        is those that may be that.
         """
+        if self.watches_several:
+            return {}
         begun, now = self._begun(), time.monotonic()
         place = int(self._get("=H", WATCHED_TABLE)), int(self._get("=q", WATCHED))
         watched = [call for call in begun if (call.table, call.number) == place]

@@ -63,7 +63,7 @@ class Consumer(Generic[M]):
         self._tables: list[ExchangeTable[M]] = []
         self._crew = Crew(lanes.main.buffer, handler, board, lanes.main.capacity)
         self._feeders = Feeders(lanes, self._crew, board, handler.name)
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(board, lanes)
         self._outgoing = Outgoing(handler, self._crew.outbox)
         self._hand = lanes.hand
         self._consumer = 0
@@ -191,7 +191,7 @@ class Consumer(Generic[M]):
             self._nap.checked(is_crowded=self._tables[0].is_crowded())
         is_time, is_due = self._agenda.now(rung=self._rung)
         if is_time:
-            self._quarantine.sight(i for i, table in enumerate(self._tables) if table.has_suspects())
+            self._quarantine.sight(self._tables)
             self._lanes.probe(self._tables)
             self._lanes.make_hungry()
         if (is_time or is_due) and self._agenda.promote(self._tables):
@@ -210,17 +210,14 @@ class Consumer(Generic[M]):
         return index, self._tables[index].found()
 
     def _along(self, index: int) -> Along | None:
-        has_suspects = self._quarantine.tables or self._quarantine.is_watching
-        may = self._may_claim and not has_suspects and not self._outgoing.is_again
+        may = self._may_claim and not self._outgoing.is_again
         room = self._lanes.room(self._lanes.main, self._outgoing.leaving(0)) if may else 0
         return Along(self._consumer, room, self._ground.of(index)) if room else None
 
     # Claiming ---------------------------------------------------------------------------------------------
 
     def _claim(self) -> None:
-        self._board.watch(self._quarantine.watched)
-        if self._quarantine.is_watching or (self._quarantine.tables and self._claim_suspect()):
-            return
+        self._hand_out(*self._quarantine.claim(self._consumer, self._tables))
         if self._ground.is_due():
             self._lanes.make_hungry()
         if not (lanes := [lane for lane in self._lanes.awake if self._lanes.room(lane)]):
@@ -252,20 +249,6 @@ class Consumer(Generic[M]):
                 break
         return found
 
-    def _claim_suspect(self) -> bool:
-        """Claim one suspect for a free thread; whether nothing else may be claimed now."""
-        if self._lanes.main.in_hand >= self._lanes.main.capacity or not self._lanes.main.buffer.is_empty:
-            return True
-        for index in self._quarantine.tables:
-            for message in self._tables[index].claim_suspect(self._consumer):
-                self._quarantine.watch(index, message.id, message.deliveries)
-                self._board.watch(self._quarantine.watched)
-                self._hand_out(index, [message])
-                return True
-        self._quarantine.clear()
-        self._lanes.make_hungry()
-        return False
-
     def _hand_out(self, table: int, messages: Sequence[M]) -> None:
         if messages:
             self._is_idle = False
@@ -277,7 +260,7 @@ class Consumer(Generic[M]):
         crew = self._crew
         if crew.outbox or self._outgoing:
             return None if self._may_claim and self._lanes.are_behind else crew.linger()
-        if self._may_claim and self._lanes.have_room(hungry=True) and not self._quarantine.keeps_others:
+        if self._may_claim and self._lanes.have_room(hungry=True):
             return None
         if self._drain and not self._hand and self._has_nothing_left:
             return None

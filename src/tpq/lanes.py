@@ -53,6 +53,8 @@ class Lane(Generic[M]):
         """Whether there may be something to claim."""
         self.is_seen = False
         """Whether something was seen in it lately."""
+        self.is_closed = False
+        """Whether suspects come first: nothing else may be claimed for it now."""
         self._hand = hand
 
     @property
@@ -63,7 +65,7 @@ class Lane(Generic[M]):
     def room(self, leaving: int = 0) -> int:
         """How many to claim now, when so many are about to leave."""
         in_hand = self.in_hand - leaving
-        if not self.hungry or not (self.pace.has_room(in_hand) or self.buffer.is_empty):
+        if self.is_closed or not self.hungry or not (self.pace.has_room(in_hand) or self.buffer.is_empty):
             return 0
         return max(0, min(BATCH, self.pace.want - in_hand))
 
@@ -123,11 +125,14 @@ class Lanes(Generic[M]):
     @property
     def are_behind(self) -> bool:
         """Whether one could do with more than it has."""
-        return any(lane.hungry and lane.pace.has_room(lane.in_hand) for lane in self.awake)
+        return any(
+            lane.hungry and not lane.is_closed and lane.pace.has_room(lane.in_hand) for lane in self.awake
+        )
 
     def have_room(self, *, hungry: bool) -> bool:
         """Whether one could run something more at once; `hungry`: that may be there, too."""
-        return any(lane.in_hand < lane.capacity for lane in self.awake if lane.hungry or not hungry)
+        lanes = [lane for lane in self.awake if not lane.is_closed]
+        return any(lane.in_hand < lane.capacity for lane in lanes if lane.hungry or not hungry)
 
     def ended(self, items: Sequence[Item[M]]) -> None:
         """These have ended: measure the pace."""
@@ -152,6 +157,11 @@ class Lanes(Generic[M]):
         """How many to claim now for a lane, when so many are about to leave it."""
         room = lane.room(leaving)
         return room if self.left is None else min(room, self.left)
+
+    def free(self, lane: Lane[M]) -> int:
+        """How many messages a lane could begin to run at once."""
+        free = lane.capacity - lane.in_hand if lane.buffer.is_empty else 0
+        return max(0, free if self.left is None else min(free, self.left))
 
     def take(self, table: int, messages: Sequence[M]) -> None:
         """Take claimed messages in hand, each in the lane that it is to run in."""

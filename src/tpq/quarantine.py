@@ -1,66 +1,122 @@
 """Suspects: messages whose last run may have ended its process.
 
-They run first and one at a time, and each is *watched* for a moment: nothing else is started beside it, and if
-the process dies meanwhile, the watched one is to blame and nobody else. Who was merely running when a process
-died the first time is most likely innocent: a short moment is enough, so that many start again quickly. Who was
-there twice is watched longer.
+They run first, and are *watched* for a moment in which their process starts nothing else that shares it. If it
+dies meanwhile, one of the watched is to blame and nobody else. They start one by one, then by twos, fours and so
+on, while all goes well; when a process dies of one of several, nobody is charged, and the next process starts them
+one by one.
+
+Who was merely running when a process died the first time is most likely innocent: a short moment is enough, so
+that many start again quickly. Who was there twice starts alone and is watched longer, but all of them together not
+for ever.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+from tpq.board import Board
+from tpq.buffer import Claimed
+from tpq.lanes import Lanes
+from tpq.table import SHARED, QueueTable
 
 __all__ = ["Quarantine"]
 
 WATCH_FIRST = 0.15
-"""Seconds that a message is watched after one lost delivery."""
+"""Seconds that messages are watched after one lost delivery."""
 WATCH_LATER = 10.0
-"""Seconds that it is watched after more."""
+"""Seconds that one is watched after more."""
+PATIENCE = 60.0
+"""Seconds of the longer watch in a row: who waits behind that many has waited long enough."""
+MOST = 32
+"""Messages that start together at most."""
+
+M = TypeVar("M", bound=Claimed)
 
 
-class Quarantine:
-    """The suspects in sight of one process, and the one it watches."""
+class Quarantine(Generic[M]):
+    """The suspects in sight of one process, and those it watches.
 
-    def __init__(self) -> None:
-        self.tables: list[int] = []
-        """The numbers of the tables that have suspects ready."""
-        self._watched: tuple[int, int] | None = None
-        self._until = 0.0
+    Args:
+        board: where those it watches are noted.
+        lanes: where they run.
+    """
 
-    def sight(self, tables: Iterable[int]) -> None:
-        """These tables have suspects now."""
-        self.tables = sorted(tables)
+    def __init__(self, board: Board, lanes: Lanes[M]) -> None:
+        self._board, self._lanes = board, lanes
+        self._shared = [lane for lane in lanes.all if lane.number in SHARED]
+        self._tables: list[int] = []
+        self._watched: set[tuple[int, int]] = set()
+        self._since, self._length = 0.0, WATCH_FIRST
+        self._together, self._patience = 1, PATIENCE
+        self._is_careful = board.is_careful
 
-    def clear(self) -> None:
-        """There are none left."""
-        self.tables = []
-
-    def watch(self, table: int, number: int, deliveries: int) -> None:
-        """A suspect runs from now on."""
-        self._watched = table, number
-        self._until = time.monotonic() + (WATCH_FIRST if deliveries <= 1 else WATCH_LATER)
+    def sight(self, tables: Sequence[QueueTable[M]]) -> None:
+        """Look for suspects."""
+        lanes = [lane.number for lane in self._shared]
+        self._tables = [index for index, table in enumerate(tables) if table.has_suspects(lanes)]
+        if not self._tables:
+            self._is_over()
 
     def have_ended(self, messages: Iterable[tuple[int, int]]) -> None:
-        """Messages have ended, each by table and id; if the watched one is among them, that is over."""
-        if self._watched is not None and self._watched in messages:
-            self._watched = None
-
-    @property
-    def is_watching(self) -> bool:
-        """Whether a suspect runs on its own at the moment."""
-        return self._watched is not None and time.monotonic() < self._until
-
-    @property
-    def watched(self) -> tuple[int, int] | None:
-        """The table and id of the suspect that runs on its own at the moment."""
-        return self._watched if self.is_watching else None
+        """Messages have ended, each by table and id: they are watched no more."""
+        if self._watched:
+            self._watched.difference_update(messages)
+            if self._watched:
+                self._note()
+            else:
+                self._end_watch()
 
     @property
     def rest(self) -> float:
-        """Seconds until the watch is over; infinity: it is, or there is none."""
-        left = self._until - time.monotonic()
-        return left if self._watched and left > 0 else float("inf")
+        """Seconds until the watch is over; infinity: there is none."""
+        return self._since + self._length - time.monotonic() if self._watched else float("inf")
 
-    @property
-    def keeps_others(self) -> bool:
-        """Whether nothing else may be started now that a crash would be blamed on."""
-        return bool(self.tables) or self.is_watching
+    def claim(self, consumer: int, tables: Sequence[QueueTable[M]]) -> tuple[int, list[M]]:
+        """Claim the next suspects, if it is time; the number of their table, and they. Lanes that have to wait for
+        suspects are closed meanwhile."""
+        if self.rest <= 0:
+            self._end_watch()
+        if self._watched or not self._tables:
+            return 0, []
+        for index in self._tables:
+            if messages := self._next(consumer, tables[index]):
+                self._watch(index, messages)
+                return index, messages
+        if all(map(self._lanes.free, self._shared)):
+            self._is_over()
+        self._note()
+        return 0, []
+
+    def _next(self, consumer: int, table: QueueTable[M]) -> list[M]:
+        free = {lane.number: room for lane in self._shared if (room := self._lanes.free(lane))}
+        if free and self._patience > 0 and (alone := table.claim_suspects(consumer, 1, list(free), losses=2)):
+            return alone
+        for lane, room in free.items():
+            if found := table.claim_suspects(consumer, min(room, self._together), [lane]):
+                return found
+        return []
+
+    def _watch(self, table: int, messages: Sequence[M]) -> None:
+        self._watched = {(table, message.id) for message in messages}
+        is_long = self._patience > 0 and any(message.deliveries > 1 for message in messages)
+        self._since, self._length = time.monotonic(), WATCH_LATER if is_long else WATCH_FIRST
+        if not is_long and not self._is_careful:
+            self._together = min(MOST, 2 * self._together)
+        self._note()
+
+    def _end_watch(self) -> None:
+        if self._length > WATCH_FIRST:
+            self._patience -= min(self._length, time.monotonic() - self._since)
+        self._watched = set()
+        self._note()
+
+    def _is_over(self) -> None:
+        """None is left that nobody has."""
+        self._tables, self._is_careful = [], False
+        self._together, self._patience = 1, PATIENCE
+        self._note()
+
+    def _note(self) -> None:
+        self._board.watch(self._watched)
+        for lane in self._shared:
+            lane.is_closed = bool(self._watched or (self._tables and not self._lanes.free(lane)))

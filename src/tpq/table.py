@@ -16,9 +16,12 @@ from tpq.message import Message
 from tpq.statements import compose
 from tpq.upkeep import Upkeep
 
-__all__ = ["Filters", "QueueTable", "Receipt"]
+__all__ = ["SHARED", "Filters", "QueueTable", "Receipt"]
 
 Row = TypeVar("Row")
+
+SHARED = (0, 1)
+"""The lanes whose messages share a process: one of them that ends it takes the others along."""
 
 
 class Receipt(NamedTuple):
@@ -72,13 +75,16 @@ class QueueTable(Upkeep, Generic[Row]):
             floors.claimed(rows)
         return [self._row(row[2:]) for row in rows]
 
-    def claim_suspect(self, consumer: int) -> list[Row]:
-        """Claim one message whose last run may have ended its process."""
-        return self._claimed("claim_suspect", {"consumer": consumer, "count": 1})
+    def claim_suspects(
+        self, consumer: int, count: int = 1, lanes: Sequence[int] = SHARED, losses: int = 1
+    ) -> list[Row]:
+        """Claim up to `count` messages whose last run may have ended its process; `losses`: so many, or more."""
+        values = {"consumer": consumer, "count": count, "lanes": list(lanes), "losses": losses}
+        return self._claimed("claim_suspects", values)
 
-    def has_suspects(self) -> bool:
-        """Whether a message waits to be run alone."""
-        return bool(self._value("suspects"))
+    def has_suspects(self, lanes: Sequence[int] = SHARED) -> bool:
+        """Whether there is one that nobody has."""
+        return bool(self._value("suspects", {"lanes": list(lanes)}))
 
     def lanes(self, lanes: Sequence[int]) -> list[int]:
         """Those among these lanes in which something is ready."""

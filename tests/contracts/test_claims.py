@@ -50,7 +50,7 @@ CLAIMS = {
     "get_due": [(DUE, lambda table: table.get(ASKED))],
     "claim": [(READY, lambda table: table.claim(1, ASKED))],
     "exchange": [(READY, exchange)],
-    "claim_suspect": [(SUSPECT, lambda table: table.claim_suspect(1) * ASKED)],
+    "claim_suspects": [(SUSPECT, lambda table: table.claim_suspects(1, ASKED))],
     "lease": [(READY, lambda table: table.lease(HOUR, ASKED))],
     "promote": [(DUE, lambda table: table.promote(ASKED)), (LOST_LEASE, lambda table: table.promote(ASKED))],
     "purge": [(KEPT, lambda table: range(table.purge(ASKED)))],

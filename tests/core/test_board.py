@@ -31,7 +31,7 @@ def test_the_watched_one_alone_is(board):
     board.begin(0, 0, 11, b"one")
     board.begin(1, 0, 12, b"two", losses=1)
     board.begin(2, 1, 12, b"of another table", losses=1)
-    board.watch((0, 12))
+    board.watch([(0, 12)])
     assert board.to_blame() == {0: [12]}
     board.end(1)
     assert board.to_blame() == {0: [11], 1: [12]}
@@ -40,7 +40,7 @@ def test_the_watched_one_alone_is(board):
 def test_who_was_charged_twice_and_kills_at_once_is(board):
     board.begin(0, 0, 11, b"first", losses=1)
     board.begin(1, 0, 12, b"poison", losses=2)
-    board.watch((0, 12))
+    board.watch([(0, 12)])
     assert board.to_blame() == {0: [12]}
 
 
@@ -49,7 +49,7 @@ def test_who_was_charged_twice_is_not_charged_for_slow_poison_beside_it(board, m
     board.begin(0, 0, 11, b"slow poison", losses=1)
     board.begin(1, 0, 12, b"innocent", losses=2)
     board.begin(2, 0, 13, b"first time")
-    board.watch((0, 12))
+    board.watch([(0, 12)])
     assert board.to_blame() == {0: [11]}
 
 
@@ -58,7 +58,7 @@ def test_but_for_what_has_run_long_beside_it(board, monkeypatch):
     monkeypatch.setattr("tpq.board.QUICK", 0.0)
     monkeypatch.setattr("tpq.board.SLOW", -1.0)
     board.begin(1, 0, 12, b"poison", losses=2)
-    board.watch((0, 12))
+    board.watch([(0, 12)])
     assert board.to_blame() == {0: [12]}
 
 

@@ -16,7 +16,7 @@ def bodies(messages):
 @pytest.fixture
 def put_suspect(put):
     """Put a message as a lost run leaves it."""
-    return lambda body=None: put(body, deliveries=1)
+    return lambda body=None, deliveries=1, **columns: put(body, deliveries=deliveries, **columns)
 
 
 def test_a_claim_says_who_holds_the_message(table, put, row):
@@ -102,21 +102,48 @@ def test_a_suspect_is_left_out_by_claim(table, put, put_suspect):
     assert bodies(table.claim(1, 9)) == ["innocent"]
 
 
-def test_claim_suspect_takes_one_suspect_only(table, put, put_suspect):
+def test_claim_suspects_takes_one_suspect_only(table, put, put_suspect):
     put("innocent")
     put_suspect("first")
     put_suspect("second")
-    assert bodies(table.claim_suspect(1)) == ["first"]
+    assert bodies(table.claim_suspects(1)) == ["first"]
 
 
-def test_claim_suspect_takes_nothing_else(table, put):
+def test_claim_suspects_takes_as_many_as_asked_for(table, put_suspect):
+    for number in range(5):
+        put_suspect(number)
+    assert bodies(table.claim_suspects(1, 3)) == [0, 1, 2]
+
+
+def test_suspects_that_were_charged_more_often_come_first_then_those_claimed_last(table, put_suspect, conn):
+    long_ago, lately = put_suspect("long ago"), put_suspect("lately")
+    put_suspect("twice", deliveries=2)
+    for number, minutes in (long_ago, 9), (lately, 1):
+        past = (
+            f"UPDATE {table.name} SET claimed_at = now() - interval '{minutes} minutes' WHERE id = {number}"
+        )
+        conn.execute(past)
+    taken = [bodies(table.claim_suspects(1)) for _ in range(3)]
+    assert taken == [["twice"], ["lately"], ["long ago"]]
+
+
+def test_only_those_charged_so_often_in_those_lanes_are_taken(table, put_suspect):
+    put_suspect("once")
+    put_suspect("in the loop", deliveries=2, lane=1)
+    assert table.claim_suspects(1, 9, lanes=[0], losses=2) == []
+    assert table.has_suspects([1])
+    assert bodies(table.claim_suspects(1, 9, losses=2)) == ["in the loop"]
+    assert not table.has_suspects([1])
+
+
+def test_claim_suspects_takes_nothing_else(table, put):
     put()
-    assert table.claim_suspect(1) == []
+    assert table.claim_suspects(1) == []
 
 
-def test_claim_suspect_says_who_holds_it(table, put_suspect, row):
+def test_claim_suspects_says_who_holds_it(table, put_suspect, row):
     number = put_suspect()
-    table.claim_suspect(7)
+    table.claim_suspects(7)
     now = row(table, number)
     assert (now["state"], now["claimed_by"], now["due_at"]) == ("claimed", 7, None)
 
@@ -133,13 +160,13 @@ def test_a_queue_with_a_suspect_says_so(table, put_suspect):
 
 def test_a_suspect_in_somebodys_hands_waits_no_more(table, put_suspect):
     put_suspect()
-    table.claim_suspect(1)
+    table.claim_suspects(1)
     assert table.has_suspects() is False
 
 
 def test_a_suspect_that_ended_by_itself_is_none_any_more(table, put_suspect):
     put_suspect("cleared")
-    (message,) = table.claim_suspect(1)
+    (message,) = table.claim_suspects(1)
     table.retry([Receipt(message.id, message.claim_no)], [timedelta(0)], ["an exception"])
     assert bodies(table.claim(1, 1)) == ["cleared"]
 

@@ -159,7 +159,7 @@ def test_each_run_that_failed_is_kept_with_its_error_and_who_ran_it(table, put, 
     table.retry([Receipt(number, message.claim_no)], [timedelta(0)], ["first"])
     table.claim(8, 1)
     table.reclaim([8], begun=[number])
-    (message,) = table.claim_suspect(9)
+    (message,) = table.claim_suspects(9)
     table.bury([Receipt(number, message.claim_no)], ["last"])
     expected = [(7, "first"), (8, "the executor was lost while it ran"), (9, "last")]
     assert failed(table, row, number) == expected

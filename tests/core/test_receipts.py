@@ -79,7 +79,7 @@ def test_a_receipt_is_void_after_its_consumer_was_taken_for_dead(table, put, row
     (message,) = table.claim(5, 1)
     table.reclaim([5])
     if claimed_again:
-        table.claim_suspect(5)
+        table.claim_suspects(5)
     before = row(table, message.id)
     assert settle(table, [Receipt(message.id, message.claim_no)]) == set()
     assert row(table, message.id) == before

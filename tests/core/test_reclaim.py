@@ -117,7 +117,7 @@ def test_a_message_is_delivered_as_often_as_allowed_and_no_more(table, put):
     states = []
     for _ in range(3):
         states += [state for _, state, _ in table.reclaim([5])]
-        table.claim_suspect(5)
+        table.claim_suspects(5)
     assert states == ["ready", "ready", "dead"]
 
 

@@ -21,15 +21,15 @@ class Waiters:
         """Make so many calls."""
         return tasks.wait_for.delay_many([(str(self.notes), str(self._go))] * number)
 
-    def begun(self) -> int:
-        """How many runs have begun."""
-        return self.notes.read_text().count("waits")
+    def begun(self, word: str = "waits") -> int:
+        """How many runs have begun, of those that write this word."""
+        return self.notes.read_text().count(word)
 
-    def have_begun(self, number: int, within: float = 20) -> None:
+    def have_begun(self, number: int, within: float = 20, word: str = "waits") -> None:
         """Wait until so many runs have begun."""
 
         def begun() -> None:
-            assert self.begun() == number
+            assert self.begun(word) == number
 
         self._eventually(begun, within)
 

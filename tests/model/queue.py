@@ -13,6 +13,7 @@ class Model:
         self.messages = {}
         self.now = START
         self.line = 0
+        self.claims = 0
 
     def last(self):
         self.line += 1
@@ -22,7 +23,7 @@ class Model:
         state, due = ("waiting", self.now + delay) if delay else ("ready", None)
         self.messages[number] = {
             "state": state, "priority": priority, "seq": self.last(), "due": due, "enqueued": self.now,
-            "claim_no": 0, "by": None, "deliveries": 0, "attempt": 0,
+            "claim_no": 0, "by": None, "deliveries": 0, "attempt": 0, "claimed": 0,
         }  # fmt: skip
 
     def ready(self, suspect=None):
@@ -35,6 +36,11 @@ class Model:
         return sorted(
             found, key=lambda number: (-self.messages[number]["priority"], self.messages[number]["seq"])
         )
+
+    def suspects(self, count):
+        """Those claimed last come first; then in line."""
+        found = sorted(self.ready(suspect=True), key=lambda number: -self.messages[number]["claimed"])[:count]
+        return [number for number in self.ready() if number in found]
 
     def due(self):
         return sorted(
@@ -60,7 +66,7 @@ class Model:
 
     def take(self, number, by, due):
         m = self.messages[number]
-        m.update(state="claimed", by=by, due=due, claim_no=m["claim_no"] + 1)
+        m.update(state="claimed", by=by, due=due, claim_no=m["claim_no"] + 1, claimed=self.claims)
 
     def back(self, number, **changes):
         self.messages[number].update({"state": "ready", "by": None, "due": None, **changes})

@@ -78,6 +78,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def claimed(self, messages, expected, by, due=None):
         assert [message.id for message in messages] == expected
+        self.model.claims += 1
         for message in messages:
             self.model.take(message.id, by, due)
             assert message.claim_no == self.model.messages[message.id]["claim_no"]
@@ -88,11 +89,11 @@ class QueueMachine(RuleBasedStateMachine):
         expected = self.model.ready(suspect=False)[:count]
         self.claimed(self.table.claim(consumer, count), expected, consumer)
 
-    @rule(consumer=consumers)
-    def claim_suspect(self, consumer):
-        expected = self.model.ready(suspect=True)[:1]
+    @rule(consumer=consumers, count=counts)
+    def claim_suspects(self, consumer, count):
+        expected = self.model.suspects(count)
         assert self.table.has_suspects() is bool(expected)
-        self.claimed(self.table.claim_suspect(consumer), expected, consumer)
+        self.claimed(self.table.claim_suspects(consumer, count), expected, consumer)
 
     @rule(lease=delays, count=counts)
     def lease(self, lease, count):

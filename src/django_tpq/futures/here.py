@@ -101,7 +101,7 @@ class Here:
         table = self.table(queue)
         while len(table.promote(PROMOTED)) == PROMOTED:
             pass
-        claimed = table.claim_suspect(self._consumer)
+        claimed = table.claim_suspects(self._consumer)
         for lane in LANES.values():
             claimed = claimed or table.claim(self._consumer, 1, lane=lane)
         return claimed[0] if claimed else None

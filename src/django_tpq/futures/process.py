@@ -60,9 +60,11 @@ class Process:
     """The last turn of its claim loop when it was asked where it is; 0: it was not asked."""
 
     @classmethod
-    def start(cls, plan: Plan) -> "Process":
-        """Start one."""
+    def start(cls, plan: Plan, *, is_careful: bool = False) -> "Process":
+        """Start one; `is_careful`: it is to find out which of some suspects ended the last one."""
         board = Board.create(plan.places.slots, apart=plan.places.workers)
+        if is_careful:
+            board.be_careful()
         alive_read, alive_write = os.pipe()
         arguments = [f"--{place}={count}" for place, count in plan.places._asdict().items()]
         arguments += [f"--database={plan.alias}", f"--grace={plan.grace}"]

@@ -2,7 +2,7 @@
 -- Levels are ranges of priorities in falling order: where a range is one priority, only what lies above its floor is
 -- looked at (tpq/floors.py). A join with a function's rows by LATERAL keeps their order, and locks no more than LIMIT.
 -- Rows are gone back to by their place: by id takes an index and a ninth more (docs/decisions/0020).
--- RETURNING promises no order. Suspects, whose last run may have ended its process, are left to claim_suspect; those of
+-- RETURNING promises no order. Suspects, whose last run may have ended its process, are left to claim_suspects; those of
 -- lanes above 1 run in processes of their own, and take nobody with them.
 UPDATE {table}
 SET state = 'claimed', claim_no = claim_no + 1, claimed_by = %(consumer)s, due_at = NULL,

@@ -1,5 +1,6 @@
 """Tasks that go wrong in every way."""
 
+import asyncio
 import ctypes
 import os
 import re
@@ -37,6 +38,25 @@ def wait_for(path: str, go: str) -> int:
     while not Path(go).exists():
         time.sleep(0.02)
     return current_call().claim_no
+
+
+@task
+async def wait_in_the_loop(path: str, go: str) -> int:
+    """As `wait_for`, among many others."""
+    write(path, "waits")
+    while not os.path.exists(go):  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0.1)
+    return current_call().claim_no
+
+
+@task
+def die_beside(path: str, others: int) -> None:
+    """Kill the process, the first time when so many others have begun."""
+    write(path, "dies")
+    if current_call().deliveries == 0:
+        while Path(path).read_text().count("waits") < others:
+            time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @task
