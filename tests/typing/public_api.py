@@ -1,9 +1,22 @@
 """The public names as a type checker sees them. Checked, not run."""
 
+import concurrent.futures
+from collections.abc import Iterator
 from typing import assert_type
 
-from django_tpq.futures import Cron, Every, Exponential, Future, Snooze, TaskFunction, track
-from django_tpq.futures.decorators import task
+from django_tpq.futures import (
+    Cron,
+    Every,
+    Exponential,
+    Future,
+    Snooze,
+    TaskExecutor,
+    TaskFunction,
+    as_completed,
+    task,
+    track,
+    wait,
+)
 
 
 @task
@@ -34,6 +47,38 @@ def nightly(number: int = 1) -> int:
 @task(schedule=Every(60, args=[1]))
 def each_minute(number: int) -> int:
     return number
+
+
+@task
+async def fetch(url: str, *, limit: int = 1) -> bytes:
+    return url.encode()
+
+
+@task(timeout=3)
+async def polled(url: str) -> bytes | Snooze:
+    return Snooze(60)
+
+
+async def checked_coroutines() -> None:
+    assert_type(await fetch("x"), bytes)
+    assert_type(fetch.delay("x", limit=2), Future[bytes])
+    assert_type(await fetch.using(priority=1).delay("x"), bytes)
+    assert_type(await fetch.adelay("x"), Future[bytes])
+    assert_type(fetch.delay_many([("x",)]), list[Future[bytes]])
+    assert_type(await fetch.adelay_many([("x",)]), list[Future[bytes]])
+    assert_type(await polled.delay("x"), bytes)
+    assert_type([await f async for f in as_completed([fetch.delay("x")])], list[bytes])
+    fetch.delay(1)  # type: ignore[call-overload]
+    await fetch.adelay(limit=1)  # type: ignore[call-overload]
+
+
+def checked_many() -> None:
+    assert_type(wait([double.delay(2)]).done, set[Future[int]])
+    with TaskExecutor() as pool:
+        assert_type(pool.submit(double, 2), concurrent.futures.Future[int])
+        assert_type(pool.submit(fetch, "x"), concurrent.futures.Future[bytes])
+        assert_type(pool.map(polled, ["x"]), Iterator[bytes])
+        pool.submit(double, "2")  # type: ignore[call-overload]
 
 
 async def checked() -> None:

@@ -21,11 +21,11 @@ R = TypeVar("R")
 Tell = Callable[[Future[Any]], None]
 
 
-class DoneAndNotDone(NamedTuple):
+class DoneAndNotDone(NamedTuple, Generic[R]):
     """What `wait` gives."""
 
-    done: set[Future[Any]]
-    not_done: set[Future[Any]]
+    done: set[Future[R]]
+    not_done: set[Future[R]]
 
 
 class Completions(Generic[R]):
@@ -98,15 +98,15 @@ def as_completed(futures: Iterable[Future[R]], wait: float = 0) -> Completions[R
     return Completions(futures, wait)
 
 
-def wait(futures: Iterable[Future[Any]], wait: float = 0, *, first: bool = False) -> DoneAndNotDone:
+def wait(futures: Iterable[Future[R]], wait: float = 0, *, first: bool = False) -> DoneAndNotDone[R]:
     """Wait until all have ended, or with `first` one of them; those that have, and those that have not.
 
     Args:
         wait: 0: for ever; else at most so many seconds.
     """
     waits.check(wait)
-    left: set[Future[Any]] = set(_each(futures))
-    done: set[Future[Any]] = set()
+    left: set[Future[R]] = set(_each(futures))
+    done: set[Future[R]] = set()
     with contextlib.suppress(ResultTimeout):
         for future in as_completed(left, wait):
             done.add(future)

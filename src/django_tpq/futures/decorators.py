@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from asgiref.sync import sync_to_async
@@ -21,17 +21,25 @@ __all__ = ["TaskFunction", "task"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+Calls = Iterable[tuple[Any, ...] | Mapping[str, Any]]
+"""What `delay_many` takes."""
 
 NAME_LIMIT = 255
 
 
-class TaskFunction(Generic[P, R]):
-    """A registered task. Calling it calls the function, here and now; `delay` sends the call to a queue."""
+class TaskFunction(Generic[P, R_co]):
+    """A registered task. Calling it calls the function, here and now; `delay` sends the call to a queue.
+
+    To type checkers, a coroutine function's futures are of what its coroutine returns: that is what overloads are for.
+    """
 
     def __init__(
-        self, function: Callable[P, R], name: str, options: TaskOptions, aliases: tuple[str, ...] = ()
+        self, function: Callable[P, R_co], name: str, options: TaskOptions, aliases: tuple[str, ...] = ()
     ) -> None:
-        functools.update_wrapper(cast("Callable[P, R]", self), function)
+        functools.update_wrapper(cast("Callable[P, R_co]", self), function)
         self.function = function
         self.name = name
         self.options = options
@@ -40,11 +48,19 @@ class TaskFunction(Generic[P, R]):
         self.headers: Mapping[str, Any] = {}
         self.schedule: Rule | None = None
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself."""
         return self.function(*args, **kwargs)
 
-    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    @overload
+    def delay(
+        self: "TaskFunction[P, Coroutine[Any, Any, T | Snooze]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
+
+    def delay(self, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Send a call to the queue, in the caller's transaction; the future of its result.
 
         Raises:
@@ -52,7 +68,15 @@ class TaskFunction(Generic[P, R]):
         """
         return dispatch(self, args, kwargs)
 
-    def delay_many(self, calls: "Iterable[tuple[Any, ...] | Mapping[str, Any]]") -> list[Future[R]]:
+    @overload
+    def delay_many(
+        self: "TaskFunction[P, Coroutine[Any, Any, T | Snooze]]", calls: Calls
+    ) -> list[Future[T]]: ...
+
+    @overload
+    def delay_many(self, calls: Calls) -> list[Future[R_co]]: ...
+
+    def delay_many(self, calls: Calls) -> list[Future[Any]]:
         """Send many calls in one go; their futures in order.
 
         Args:
@@ -60,15 +84,31 @@ class TaskFunction(Generic[P, R]):
         """
         return dispatch_many(self, calls)
 
-    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    @overload
+    async def adelay(
+        self: "TaskFunction[P, Coroutine[Any, Any, T | Snooze]]", /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]: ...
+
+    @overload
+    async def adelay(self, /, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
+
+    async def adelay(self, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As `delay`."""
         return await sync_to_async(self.delay)(*args, **kwargs)
 
-    async def adelay_many(self, calls: "Iterable[tuple[Any, ...] | Mapping[str, Any]]") -> list[Future[R]]:
+    @overload
+    async def adelay_many(
+        self: "TaskFunction[P, Coroutine[Any, Any, T | Snooze]]", calls: Calls
+    ) -> list[Future[T]]: ...
+
+    @overload
+    async def adelay_many(self, calls: Calls) -> list[Future[R_co]]: ...
+
+    async def adelay_many(self, calls: Calls) -> list[Future[Any]]:
         """As `delay_many`."""
         return await sync_to_async(self.delay_many)(calls)
 
-    def using(self, **options: Unpack[Options]) -> "TaskFunction[P, R]":
+    def using(self, **options: Unpack[Options]) -> "TaskFunction[P, R_co]":
         """The same task with other options for the calls made through it: those of `TaskOptions`."""
         if "schedule" in options:
             raise TypeError(f"task {self.name}: a schedule is of the task, not of a call: give it to @task")

@@ -3,12 +3,13 @@
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, ParamSpec, TypeVar, overload
 
 from django_tpq.futures.decorators import TaskFunction
 from django_tpq.futures.errors import CallCancelled
 from django_tpq.futures.future import Future
+from django_tpq.futures.verdicts import Snooze
 
 __all__ = ["TaskExecutor"]
 
@@ -28,9 +29,17 @@ class TaskExecutor(concurrent.futures.Executor):
         self._lock = threading.Lock()
         self._is_shut = False
 
+    @overload
+    def submit(
+        self, fn: TaskFunction[P, Coroutine[Any, Any, R | Snooze]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> "concurrent.futures.Future[R]": ...
+
+    @overload
     def submit(
         self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> "concurrent.futures.Future[R]":
+    ) -> "concurrent.futures.Future[R]": ...
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "concurrent.futures.Future[Any]":
         """Enqueue a call; its future.
 
         Raises:
@@ -39,9 +48,23 @@ class TaskExecutor(concurrent.futures.Executor):
         """
         return self._submitted(self._task(fn).delay(*args, **kwargs))
 
+    @overload
+    def map(
+        self,
+        fn: TaskFunction[..., Coroutine[Any, Any, R | Snooze]],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        **_: Any,
+    ) -> Iterator[R]: ...
+
+    @overload
     def map(
         self, fn: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None, **_: Any
-    ) -> Iterator[R]:
+    ) -> Iterator[R]: ...
+
+    def map(
+        self, fn: Any, *iterables: Iterable[Any], timeout: float | None = None, **_: Any
+    ) -> Iterator[Any]:
         """The results for all arguments, in their order; all calls are enqueued at once.
 
         Raises:
@@ -60,7 +83,7 @@ class TaskExecutor(concurrent.futures.Executor):
         if wait:
             concurrent.futures.wait(left)
 
-    def _task(self, fn: Callable[P, R]) -> TaskFunction[P, R]:
+    def _task(self, fn: Any) -> TaskFunction[..., Any]:
         if self._is_shut:
             raise RuntimeError("the pool was shut down: it takes no more calls")
         if not isinstance(fn, TaskFunction):
