@@ -6,6 +6,8 @@ import threading
 import time
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import transaction
 
 from django_tpq.futures import (
@@ -79,6 +81,57 @@ def test_a_time_that_is_over_says_how_many_are_left(by_hand, seconds):
         list(as_completed([done, tasks.add.delay(1, 2), tasks.add.delay(1, 2)], wait=seconds))
 
 
+@pytest.fixture
+def two_of_five(by_hand):
+    """Futures of five calls, of which two have ended; nobody has looked for them yet."""
+    futures = tasks.add.delay_many([(number, 1) for number in range(5)])
+    by_hand.settle(*by_hand.run(*by_hand.claim(count=2)))
+    return [Future.get(future.id) for future in futures]
+
+
+@pytest.mark.parametrize("seconds", [-1, 0.0001])
+def test_those_that_have_ended_are_seen_however_short_the_time(two_of_five, seconds):
+    done, left = wait(two_of_five, wait=seconds)
+    assert (sorted(future.result() for future in done), len(left)) == ([1, 2], 3)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0.0001])
+def test_a_coroutine_sees_those_that_have_ended_however_short_the_time(two_of_five, seconds):
+    seen = []
+
+    async def collect():
+        async for future in as_completed(two_of_five, wait=seconds):
+            seen.append(await future)  # noqa: PERF401 - what came before the error
+
+    with pytest.raises(ResultTimeout, match="3 of 5 calls have not ended yet"):
+        async_to_sync(collect)()
+    assert sorted(seen) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [lambda future: future.result(wait=1), lambda future: list(as_completed([future])), lambda f: wait([f])],
+    ids=["result", "as_completed", "wait"],
+)
+def test_an_event_loop_is_not_blocked(transactional_db, block):
+    async def view():
+        future = await tasks.add.adelay(1, 2)
+        with pytest.raises(
+            SynchronousOnlyOperation, match=r"would block the event loop .*: `await` the future"
+        ):
+            block(future)
+
+    async_to_sync(view)()
+
+
+def test_what_has_come_can_be_asked_for_in_an_event_loop(running):
+    async def view():
+        future = await tasks.add.adelay(1, 2)
+        return await future, future.result(), future.exception()
+
+    assert async_to_sync(view)() == (3, 3, None)
+
+
 def test_a_coroutine_gets_them_too(running):
     futures = [tasks.nap.delay(seconds) for seconds in (0.8, 0.1, 0.4)]
 
@@ -95,7 +148,7 @@ def test_a_coroutine_hears_of_a_time_that_is_over(transactional_db):
         return [each async for each in as_completed([future], wait=0.2)]
 
     with pytest.raises(ResultTimeout):
-        asyncio.run(collect())
+        async_to_sync(collect)()
 
 
 def test_ten_thousand_cost_a_few_looks(by_hand, monkeypatch):

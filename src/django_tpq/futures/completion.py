@@ -5,15 +5,19 @@ import contextlib
 import functools
 import queue
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, connections
+
 from django_tpq.futures import waits
-from django_tpq.futures.arrivals import arrivals
+from django_tpq.futures.arrivals import CHUNK, arrivals
 from django_tpq.futures.births import let_go
+from django_tpq.futures.calls import CallId
 from django_tpq.futures.errors import ResultTimeout
 from django_tpq.futures.future import SHORT, Future
-from django_tpq.futures.lookup import Arrival
+from django_tpq.futures.lookup import Arrival, look_up
 
 __all__ = ["Completions", "DoneAndNotDone", "as_completed", "wait"]
 
@@ -45,44 +49,49 @@ class Completions(Generic[R]):
         return len(self._futures)
 
     def __iter__(self) -> Iterator[Future[R]]:
+        waits.refuse_in_a_loop()
         ended: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
-        deadline = self._deadline()
-        with _watched(self._futures, ended.put):
-            for place in range(len(self)):
-                yield self._next(ended, deadline, place)
+        deadline, left = self._deadline(), self._futures.copy()
+        with _watched(self._futures, ended.put, deadline):
+            while left and (future := self._next(ended, deadline)):
+                del left[future]
+                yield future
+        if left:
+            yield from self._at_last(left, _have_ended(left))
 
-    def _next(self, ended: "queue.SimpleQueue[Future[R]]", deadline: float, place: int) -> Future[R]:
+    def _next(self, ended: "queue.SimpleQueue[Future[R]]", deadline: float) -> Future[R] | None:
         with contextlib.suppress(queue.Empty):
             return ended.get(timeout=min(SHORT, max(0.0, deadline - time.monotonic())))
         for alias in {future._alias for future in self._futures}:
             let_go(alias)
-        try:
-            left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
-            return ended.get(timeout=left)
-        except queue.Empty:
-            raise self._timeout(place) from None
+        with contextlib.suppress(queue.Empty):
+            return ended.get(timeout=_left(deadline))
+        return None
 
     async def __aiter__(self) -> AsyncIterator[Future[R]]:
         ended: asyncio.Queue[Future[R]] = asyncio.Queue()
-        loop, deadline = asyncio.get_running_loop(), self._deadline()
+        loop, deadline, left = asyncio.get_running_loop(), self._deadline(), self._futures.copy()
 
         def tell(future: Future[R]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                 loop.call_soon_threadsafe(ended.put_nowait, future)
 
-        with _watched(self._futures, tell):
-            for place in range(len(self)):
-                try:
-                    left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
-                    yield await asyncio.wait_for(ended.get(), left)
-                except TimeoutError:
-                    raise self._timeout(place) from None
+        with _watched(self._futures, tell, deadline), contextlib.suppress(TimeoutError):
+            while left:
+                future = await asyncio.wait_for(ended.get(), _left(deadline))
+                del left[future]
+                yield future
+        for future in self._at_last(left, await sync_to_async(_have_ended)(left)) if left else ():
+            yield future
+
+    def _at_last(self, left: Collection[Future[R]], ended: Collection[Future[R]]) -> Iterator[Future[R]]:
+        """The time is over: those that have ended, and what of the others?"""
+        yield from ended
+        if number := len(left) - len(ended):
+            raise ResultTimeout(f"{number} of {len(self)} calls have not ended yet")
 
     def _deadline(self) -> float:
         return time.monotonic() + max(0.0, self._wait) if self._wait else float("inf")
-
-    def _timeout(self, place: int) -> ResultTimeout:
-        return ResultTimeout(f"{len(self) - place} of {len(self)} calls have not ended yet")
 
 
 def as_completed(futures: Iterable[Future[R]], wait: float = 0) -> Completions[R]:
@@ -93,6 +102,7 @@ def as_completed(futures: Iterable[Future[R]], wait: float = 0) -> Completions[R
 
     Raises:
         ResultTimeout: the time is over, and some have not ended. Raised by the loop.
+        SynchronousOnlyOperation: by a `for` where an event loop runs, which it would block.
         NotCommitted, CallRolledBack: as `Future.result`.
     """
     return Completions(futures, wait)
@@ -136,13 +146,38 @@ def _arrived(future: Future[Any], tell: Tell, arrival: Arrival) -> None:
     tell(future)
 
 
+def _left(deadline: float) -> float | None:
+    return None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+
+
+def _have_ended(futures: Collection[Future[R]]) -> list[Future[R]]:
+    """Those that have ended, by a look of our own: who looks for all may not have come to them in so short a time."""
+    ended = [future for future in futures if future._arrival]
+    waiting = {future._call: future for future in futures if not future._arrival}
+    with contextlib.suppress(
+        DatabaseError, InterfaceError
+    ):  # it is away, or the transaction that is open here has failed
+        for alias, calls in _by_alias(waiting):
+            for call, arrival in look_up(calls, connections[alias].cursor):
+                waiting[call]._keep(arrival)
+                ended.append(waiting[call])
+    return ended
+
+
+def _by_alias(futures: Mapping[CallId, Future[Any]]) -> Iterator[tuple[str, list[CallId]]]:
+    """Their calls, as many at a time as one look takes."""
+    for alias in {future._alias for future in futures.values()}:
+        calls = [call for call, future in futures.items() if future._alias == alias]
+        yield from ((alias, calls[start : start + CHUNK]) for start in range(0, len(calls), CHUNK))
+
+
 @contextlib.contextmanager
-def _watched(futures: Iterable[Future[Any]], tell: Tell) -> Iterator[None]:
+def _watched(futures: Iterable[Future[Any]], tell: Tell, deadline: float) -> Iterator[None]:
     """Be told of each that ends while the block runs."""
     callbacks: dict[Future[Any], Callable[[Arrival], None]] = {}
     try:
         for future in futures:
-            if future._arrival or future._await_birth(float("inf")):
+            if future._arrival or future._await_birth(deadline):
                 tell(future)
                 continue
             callbacks[future] = functools.partial(_arrived, future, tell)

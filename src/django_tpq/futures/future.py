@@ -215,7 +215,7 @@ class Future(Generic[R]):
         return arrival
 
     def _arrived(self, wait: float) -> Arrival:
-        waits.check(wait)
+        waits.check(wait, blocks=self._arrival is None)
         arrival, watched = self._arrival, arrivals(self._alias)
         if arrival is None and (wait < 0 or not watched.hears_since(self._made_at)):
             arrival = self._ready(wait)
