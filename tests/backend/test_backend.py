@@ -1,5 +1,6 @@
 """Django's tasks on our engine: enqueued, run by an executor, looked at from any process."""
 
+import copy
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +18,7 @@ from django_tpq.backend.compat import (
     task_started,
 )
 from django_tpq.futures.arguments import seen
+from django_tpq.futures.masking import MASK
 from django_tpq.futures.models import CallQueue, Finished
 from tests.backend import work
 from tests.backend.work import BACKEND
@@ -181,11 +183,21 @@ def test_the_decorator_takes_options_of_ours(by_hand):
 def test_what_a_task_says_is_secret_is_not_shown(transactional_db, monkeypatch):
     made = task(secret=("password",), takes_context=True)(work.login)
     monkeypatch.setattr(work, "login", made)
-    made.enqueue("ada", "hunter2")
+    result = made.enqueue("ada", "hunter2")
     assert seen("default", CallQueue.objects.get()) == "('ada', ••••)"
     with pytest.raises(TypeError) as caught:
         made.enqueue("ada", password=object())
     assert "hunter2" not in str(caught.value)
+    for told in (
+        result,
+        made.enqueue("ada", password="hunter2"),
+        made.get_result(result.id),
+        copy.copy(result),
+    ):
+        assert "hunter2" not in repr(told)
+        assert "'ada'" in repr(told)
+        assert MASK in repr(told)
+    assert result.args == ["ada", "hunter2"]
 
 
 # Out ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from django_tpq.backend.compat import Task
 from django_tpq.backend.records import as_json
 from django_tpq.backend.runs import Run
+from django_tpq.backend.tasks import function_of
 from django_tpq.conf import settings
 from django_tpq.futures.context import current_call
 from django_tpq.futures.deadlines import Interruption
@@ -22,7 +23,7 @@ from django_tpq.futures.registry import add_finder
 from django_tpq.futures.retrying import final
 from django_tpq.futures.verdicts import Snooze
 
-__all__ = ["KIND", "BackendTask", "adapted", "function_of", "options_of"]
+__all__ = ["KIND", "BackendTask", "adapted", "options_of"]
 
 KIND = "django.tasks"
 """What the headers of such calls say they are."""
@@ -92,11 +93,6 @@ class BackendTask:
 def adapted(task: Any) -> BackendTask:
     """A task of Django's as one of ours."""
     return BackendTask(task)
-
-
-def function_of(task: Any) -> Callable[..., Any]:
-    """Its function, of the arguments that a call gives."""
-    return functools.partial(task.func, None) if task.takes_context else task.func
 
 
 def options_of(task: Any) -> TaskOptions:

@@ -13,7 +13,7 @@ from django.core.checks import Error
 from django.db import transaction
 
 from django_tpq.backend import records
-from django_tpq.backend.adapter import BackendTask, adapted, function_of, options_of
+from django_tpq.backend.adapter import BackendTask, adapted, options_of
 from django_tpq.backend.compat import (
     BaseTaskBackend,
     InvalidTask,
@@ -21,7 +21,7 @@ from django_tpq.backend.compat import (
     task_enqueued,
 )
 from django_tpq.backend.records import as_json
-from django_tpq.backend.tasks import PostgreSQLTask
+from django_tpq.backend.tasks import PostgreSQLTask, function_of
 from django_tpq.conf import settings
 from django_tpq.futures import queues
 from django_tpq.futures.calls import BadSignature, CallId, new_token

@@ -13,7 +13,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_tpq.backend.compat import Task, TaskError, TaskResult, TaskResultStatus, normalize_json
+from django_tpq.backend.compat import Task, TaskError, TaskResultStatus, normalize_json
+from django_tpq.backend.results import PostgreSQLResult
 from django_tpq.futures.calls import CallId, read, unpack
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def outline(task: Any, id: str, args: Any, kwargs: Any, **known: Any) -> Any:  #
         "errors": [],
         "worker_ids": [],
     }
-    return TaskResult(
+    return PostgreSQLResult(
         task=task, id=id, args=list(args), kwargs=dict(kwargs), backend=task.backend, **fields | known
     )
 

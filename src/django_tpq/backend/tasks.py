@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack, overload
 from django_tpq.backend.compat import Task, task_backends
 from django_tpq.futures.options import BackoffOption, ErrorTypes, UniqueOption
 
-__all__ = ["PostgreSQLTask", "TaskExtras", "task"]
+__all__ = ["PostgreSQLTask", "TaskExtras", "function_of", "task"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +102,8 @@ def task(function: Callable[..., Any] | None = None, /, *, backend: str = "defau
     usual = {"priority": 0, "queue_name": "default", "takes_context": False, "run_after": None}
     make: Any = task_backends[backend].task_class
     return make(func=function, backend=backend, **{**usual, **options})
+
+
+def function_of(task: Any) -> Callable[..., Any]:
+    """A task's function, of the arguments that a call gives."""
+    return functools.partial(task.func, None) if task.takes_context else task.func
