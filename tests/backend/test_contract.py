@@ -92,6 +92,13 @@ def test_a_project_without_the_app_is_told(settings):
     assert "TASKS['default']" in error.msg
 
 
+def test_options_that_nobody_reads_are_told():
+    made = PostgreSQLBackend("some", {"OPTIONS": {"max_attempts": 3, "database": "other"}})
+    (warning,) = made.check()
+    assert (warning.id, warning.is_serious()) == ("tpq_backend.W001", False)
+    assert warning.msg == "TASKS['some']['OPTIONS'] has no effect: database, max_attempts."
+
+
 def test_a_task_is_not_called_by_accident():
     with pytest.raises(TypeError, match="not callable"):
         work.add(1, 2)

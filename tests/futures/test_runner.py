@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from django_tpq.futures import Future, TaskFailed, current_call, endings, registry, task
+from django_tpq.futures import CallCancelled, Future, TaskFailed, current_call, endings, registry, task
 from django_tpq.futures.endings import TEXT_LIMIT
 from django_tpq.futures.models import CallQueue
 from django_tpq.futures.outcomes import Failure, Success
@@ -62,6 +62,16 @@ def test_an_exception_comes_back_with_its_type_and_arguments(raised, make):
     error = raised(make)
     assert type(error) is type(make())
     assert error.args == make().args
+
+
+def test_what_has_failed_is_logged_as_an_error_and_what_was_cancelled_is_not(raised, caplog):
+    with caplog.at_level(logging.INFO, "django_tpq.runner"):
+        raised(lambda: ValueError("text"))
+        assert isinstance(raised(lambda: CallCancelled("enough")), CallCancelled)
+    (failure, cancelled) = [record for record in caplog.records if "fail_as_told" in record.getMessage()]
+    assert (failure.levelname, failure.exc_info[0]) == ("ERROR", ValueError)
+    assert (cancelled.levelname, cancelled.exc_info) == ("INFO", None)
+    assert "was cancelled" in cancelled.getMessage()
 
 
 def test_the_remote_traceback_is_a_note_that_begins_in_the_task(raised):

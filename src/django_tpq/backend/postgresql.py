@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
-from django.core.checks import Error
+from django.core import checks
 from django.db import transaction
 
 from django_tpq.backend import records
@@ -159,17 +159,17 @@ class PostgreSQLBackend(BaseTaskBackend):
             at_once([CallId.parse(result.id) for result in results])
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Whether the app is installed."""
+        """Whether the app is installed, and nothing is said that nobody reads."""
         found: list[CheckMessage] = list(super().check(**kwargs))
         if not apps.is_installed("django_tpq.futures"):
             hint = "Add django_tpq.main and django_tpq.futures to INSTALLED_APPS."
-            found.append(
-                Error(
-                    f"TASKS[{self.alias!r}] needs the app django_tpq.futures.",
-                    hint=hint,
-                    id="tpq_backend.E001",
-                )
-            )
+            text = f"TASKS[{self.alias!r}] needs the app django_tpq.futures."
+            found.append(checks.Error(text, hint=hint, id="tpq_backend.E001"))
+        if self.options:
+            names = ", ".join(sorted(map(str, self.options)))
+            text = f"TASKS[{self.alias!r}]['OPTIONS'] has no effect: {names}."
+            hint = "It takes none: options of a task go to its decorator, those of the project are TPQ_… settings."
+            found.append(checks.Warning(text, hint=hint, id="tpq_backend.W001"))
         return found
 
 

@@ -41,5 +41,5 @@ def _value(call: CallId, arrival: Arrival) -> Any:
         return _Raised(of_dead_letter(str(call), *arrival.dead))
     raise ResultExpired(
         f"call {call}: neither the call nor a result is there (never committed, rolled back, or the result's time is "
-        "over)"
+        "over; what a task of django.tasks has returned, its own get_result() tells)"
     )

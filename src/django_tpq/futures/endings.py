@@ -78,11 +78,19 @@ def raised(
         return failed(call, how, mistake, started)
     if wait is None:
         last = final(error)
-        logger.error("call %s of %s failed: %s", call.call, call.task, kind, exc_info=_shown(last))
+        _tell_failed(call, kind, last)
         return failed(call, how, last, started)
     told = "call %s of %s failed (%s), attempt %s of %s: again in %.1f s"
     logger.info(told, call.call, call.task, kind, attempt, call.max_attempts, wait.total_seconds())
     return Again(wait, clean(_traceback(error)), _type(error))
+
+
+def _tell_failed(call: Claimed, kind: str, error: BaseException) -> None:
+    """For error reporters, too; what somebody has cancelled is no error."""
+    if isinstance(error, CallCancelled):
+        logger.info("call %s of %s was cancelled while it ran", call.call, call.task)
+    else:
+        logger.error("call %s of %s failed: %s", call.call, call.task, kind, exc_info=_shown(error))
 
 
 def failed(call: Claimed, how: Codec, error: BaseException, started: float) -> Failure:
