@@ -100,6 +100,9 @@ async def checked() -> None:
     assert_type(patient.delay(1), Future[str])
     patient.using(max_attempts="3")  # type: ignore[arg-type]
     patient.using(attempts=3)  # type: ignore[call-arg]
+    patient.using(executor="process", on_duplicate="error")
+    patient.using(executor="proces")  # type: ignore[arg-type]
+    patient.using(on_duplicate="ignore")  # type: ignore[arg-type]
 
 
 def takes(function: TaskFunction[[int], int]) -> None:

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
-from django_tpq.backend.compat import Task, task_backends
-from django_tpq.futures.options import BackoffOption, ErrorTypes, UniqueOption
+from django_tpq.backend import compat
+from django_tpq.backend.compat import TaskContext, task_backends
+from django_tpq.futures.options import (
+    BackoffOption,
+    DuplicateOption,
+    ErrorTypes,
+    ExecutorOption,
+    UniqueOption,
+)
+from django_tpq.futures.verdicts import Snooze
 
 __all__ = ["PostgreSQLTask", "TaskExtras", "function_of", "task"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+if TYPE_CHECKING:
+    from django.tasks.base import Task
+else:
+    Task = types.GenericAlias(compat.Task, (P, R))  # Django's own is generic to type checkers only
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostgreSQLTask(Task):  # type: ignore[type-arg]
+class PostgreSQLTask(Task[P, R]):
     """A task with options of ours, each as of `django_tpq.futures.task`; None: its default there."""
 
     max_attempts: int = 1
@@ -45,7 +73,7 @@ class PostgreSQLTask(Task):  # type: ignore[type-arg]
     secret: tuple[str, ...] = ()
     """The parameters whose arguments are never shown."""
 
-    def enqueue_on_commit(self, *args: Any, **kwargs: Any) -> None:
+    def enqueue_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Enqueue a call after the commit of the transaction that is open on the default database, or now if none is.
 
         For the transaction of another database than the queue's there is the backend's method.
@@ -67,16 +95,44 @@ class TaskExtras(TypedDict, total=False):
     max_deliveries: int
     timeout: timedelta | float | None
     expires: timedelta | float | datetime | None
-    executor: str | None
+    executor: ExecutorOption
     atomic: bool
     unique: UniqueOption
     unique_for: timedelta | float | None
-    on_duplicate: str
+    on_duplicate: DuplicateOption
     secret: tuple[str, ...]
 
 
+class Decorator(Protocol):
+    """Makes a task of a function; of a coroutine function one of what its coroutine returns."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R | Snooze]], /) -> PostgreSQLTask[P, R]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R | Snooze], /) -> PostgreSQLTask[P, R]: ...
+
+
+class ContextDecorator(Protocol):
+    """As `Decorator`, of functions whose first argument is the context: who enqueues does not give it."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[TaskContext[Any, Any], P], Coroutine[Any, Any, R | Snooze]], /
+    ) -> PostgreSQLTask[P, R]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[TaskContext[Any, Any], P], R | Snooze], /
+    ) -> PostgreSQLTask[P, R]: ...
+
+
 @overload
-def task(function: Callable[..., Any], /) -> PostgreSQLTask: ...
+def task(function: Callable[P, Coroutine[Any, Any, R | Snooze]], /) -> PostgreSQLTask[P, R]: ...
+
+
+@overload
+def task(function: Callable[P, R | Snooze], /) -> PostgreSQLTask[P, R]: ...
 
 
 @overload
@@ -85,9 +141,20 @@ def task(
     priority: int = 0,
     queue_name: str = "default",
     backend: str = "default",
-    takes_context: bool = False,
+    takes_context: Literal[True],
     **options: Unpack[TaskExtras],
-) -> Callable[[Callable[..., Any]], PostgreSQLTask]: ...
+) -> ContextDecorator: ...
+
+
+@overload
+def task(
+    *,
+    priority: int = 0,
+    queue_name: str = "default",
+    backend: str = "default",
+    takes_context: Literal[False] = False,
+    **options: Unpack[TaskExtras],
+) -> Decorator: ...
 
 
 def task(function: Callable[..., Any] | None = None, /, *, backend: str = "default", **options: Any) -> Any:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict
 
 from django_tpq.futures import masking
 from django_tpq.futures.codecs import codec
@@ -22,6 +22,8 @@ UniqueOption = str | Callable[..., str] | None
 LANES = {"thread": 0, "async": 1, "process": 2}
 """Where calls run, and the lanes of the queue for it."""
 DUPLICATES = ("existing", "error", "replace")
+ExecutorOption = Literal["thread", "async", "process"] | None
+DuplicateOption = Literal["existing", "error", "replace"]
 ErrorTypes = type[BaseException] | tuple[type[BaseException], ...]
 QUEUE = re.compile(r"[a-z0-9_-]{1,24}")
 
@@ -44,10 +46,10 @@ class Options(TypedDict, total=False):
     give_up_on: ErrorTypes
     unique: UniqueOption
     unique_for: timedelta | float | None
-    on_duplicate: str
+    on_duplicate: DuplicateOption
     expires: timedelta | float | datetime | None
     timeout: timedelta | float | None
-    executor: str | None
+    executor: ExecutorOption
     atomic: bool
     result_ttl: timedelta | float | None
     secret: tuple[str, ...]
