@@ -204,6 +204,17 @@ def test_a_callback_that_raises_is_logged_and_harms_nobody(running, caplog, even
 # A pool ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "submit",
+    [lambda pool: pool.submit(tasks.add, 1, 2), lambda pool: list(pool.map(tasks.add, [1], [2]))],
+    ids=["submit", "map"],
+)
+def test_a_pool_in_an_open_transaction_is_refused_and_waits_for_nobody(transactional_db, submit):
+    with pytest.raises(NotCommitted), transaction.atomic(), TaskExecutor() as pool:
+        submit(pool)
+
+
 def test_a_pool_takes_tasks_and_gives_futures_of_the_standard_library(running):
     with TaskExecutor() as pool:
         futures = [pool.submit(tasks.add, number, b=1) for number in range(5)]

@@ -44,6 +44,7 @@ class TaskExecutor(concurrent.futures.Executor):
 
         Raises:
             TypeError: it is no task.
+            NotCommitted: a transaction is open here.
             RuntimeError: the pool was shut down.
         """
         return self._submitted(self._task(fn).delay(*args, **kwargs))
@@ -94,7 +95,12 @@ class TaskExecutor(concurrent.futures.Executor):
         future = _Submitted(call)
         with self._lock:
             self._open.add(future)
-        call.add_done_callback(lambda done: self._settle(future, done))
+        try:
+            call.add_done_callback(lambda done: self._settle(future, done))
+        except BaseException:  # its transaction is open here, so who waits for it waits for ever
+            with self._lock:
+                self._open.discard(future)
+            raise
         return future
 
     def _settle(self, future: "concurrent.futures.Future[R]", done: Future[R]) -> None:
