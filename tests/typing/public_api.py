@@ -101,7 +101,7 @@ async def checked() -> None:
     patient.using(max_attempts="3")  # type: ignore[arg-type]
     patient.using(attempts=3)  # type: ignore[call-arg]
     patient.using(executor="process", on_duplicate="error")
-    patient.using(executor="proces")  # type: ignore[arg-type]
+    patient.using(executor="fiber")  # type: ignore[arg-type]
     patient.using(on_duplicate="ignore")  # type: ignore[arg-type]
 
 
