@@ -74,6 +74,14 @@ def test_a_failed_commit_is_tried_again_and_counts_no_attempt(atomic, bodies, mo
     assert (row.state, row.attempt) == ("waiting", 0)
 
 
+@pytest.mark.parametrize("place", ["thread", "process"])
+def test_a_call_whose_connection_breaks_is_tried_again_and_counts_no_attempt(executor, bodies, place):
+    executor("-t", "1", "--workers", "1")
+    call = tasks.lose_its_connection.using(executor=place).delay("a")
+    assert call.result(wait=20) == 2
+    assert bodies() == ["a"]
+
+
 def test_what_fails_after_the_commit_does_not_undo_it(atomic, bodies, monkeypatch, caplog):
     limit = atomically._limit
 

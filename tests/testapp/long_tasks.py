@@ -254,6 +254,19 @@ def enqueue_and_stumble(body: Any) -> int:
     return 2
 
 
+@task(atomic=True)
+def lose_its_connection(body: Any) -> int:
+    """Lose it after the first claim."""
+    from django.db import connection
+
+    enqueue(body)
+    call = current_call()
+    if call.claim_no == 1:  # type: ignore[union-attr]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    return call.claim_no  # type: ignore[union-attr]
+
+
 @task(atomic=True, executor="process")
 def enqueue_in_process(body: Any) -> int:
     enqueue(body)

@@ -7,6 +7,7 @@ meanwhile (taken for dead, a server that was away) finds its receipt stale and r
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError, OperationalError, connections, transaction
 
@@ -53,9 +54,10 @@ class Atomic:
         alias, committed = manager.db_for_queue, list[Settled]()
         table = QueueTable(manager.model._meta.db_table, connections[alias].cursor, COLUMNS, tuple)
         outcome: Outcome | None = None
-        was_closed = False
+        was_closed, connection = False, None
         try:
             with transaction.atomic(using=alias, durable=True):
+                connection = connections[alias].connection
                 transaction.on_commit(lambda: committed.append(settled), using=alias)
                 _limit(alias, options.seconds)
                 outcome = run()
@@ -63,12 +65,15 @@ class Atomic:
                 settled = self._settled(table, call, outcome)
         except _Undone:
             assert outcome is not None  # noqa: S101 - it is raised for one
-            return outcome if was_closed or _is_there(alias) else _later(call)
+            if was_closed or _is_still(alias, connection):
+                return outcome
+            logger.warning("call %s of %s has lost its connection: it is tried again", call.call, call.task)
+            return _later(call)
         except Exception as error:
             if not committed:
                 logger.warning("call %s of %s could not be committed: %s", call.call, call.task, _line(error))
                 is_ours = was_closed or call.claim_no > PATIENCE
-                is_away = isinstance(error, OperationalError) or not _is_there(alias)
+                is_away = isinstance(error, OperationalError) or not _is_still(alias, connection)
                 return _later(call) if is_away and not is_ours else of_error(error)
             logger.exception(
                 "call %s of %s is committed, but what follows its commit failed", call.call, call.task
@@ -89,10 +94,9 @@ class Atomic:
         return settled
 
 
-def _is_there(alias: str) -> bool:
-    """Whether the transaction's connection still stands: Django lets go of one that can not even roll back."""
-    connection = connections[alias].connection
-    return connection is not None and not connection.closed
+def _is_still(alias: str, connection: Any) -> bool:
+    """Whether the transaction's connection stands: Django has another in place of one that could not even roll back."""
+    return connection is not None and connections[alias].connection is connection and not connection.closed
 
 
 def _later(call: Claimed) -> Postponed:
