@@ -1,6 +1,5 @@
 """One trial: a scenario on a server, from the first process to the verdict."""
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -23,8 +22,8 @@ WARM_UP = 2.0
 """Seconds of load before the fault."""
 COOL_DOWN = 3.0
 """Seconds of load after it."""
-PATIENCE = "CHAOS_PATIENCE"
-"""The environment's variable with a factor for times of recovery: for machines that have other work, too."""
+STARTED = 1.0
+"""Seconds in which an executor starts on a machine that does nothing else. Where it takes longer, recovery may, too."""
 QUIET_LIMIT = 90.0
 """Seconds in which everything must be done at the end."""
 
@@ -37,11 +36,11 @@ def try_out(scenario: Scenario, server: OwnServer, folder: Path, seed: str) -> O
     with scenario.world(server) as told:
         arena = Arena(server, folder, seed, dict(told))
         try:
-            _act(scenario, arena)
+            slowness = _act(scenario, arena)
         finally:
             arena.kill_all()
     entries = read(folder)
-    verdict = _judged(scenario, entries)
+    verdict = _judged(scenario, entries, slowness)
     verdict.broken["an executor went its own way"] = arena.troubles
     return Outcome(
         scenario,
@@ -53,9 +52,12 @@ def try_out(scenario: Scenario, server: OwnServer, folder: Path, seed: str) -> O
     )
 
 
-def _act(scenario: Scenario, arena: Arena) -> None:
+def _act(scenario: Scenario, arena: Arena) -> float:
+    """Play it; how many times as long as usual an executor took to start."""
+    began = time.monotonic()
     for _ in range(scenario.executors):
         arena.start_executor()
+    slowness = max(1.0, (time.monotonic() - began) / scenario.executors / STARTED)
     arena.start_actors(scenario.evils)
     arena.wait_until_busy()
     arena.pause(WARM_UP)
@@ -66,6 +68,7 @@ def _act(scenario: Scenario, arena: Arena) -> None:
     arena.let_takers_end()
     for executor in arena.executors:
         arena.troubles += _end_of(executor)
+    return slowness
 
 
 def _end_of(executor: Executor) -> Iterator[str]:
@@ -83,11 +86,11 @@ def _end_of(executor: Executor) -> Iterator[str]:
             yield f"{name} was told to end, and ended with {code}"
 
 
-def _judged(scenario: Scenario, entries: Sequence[Entry]) -> Verdict:
+def _judged(scenario: Scenario, entries: Sequence[Entry], slowness: float) -> Verdict:
     verdict = judge(history(entries), aftermath.effects(), aftermath.left(), aftermath.counted())
     if scenario.loses_results:
         verdict.excused["no result"] = verdict.broken.pop("no result")
-    limit = (scenario.recovers_within or float("inf")) * float(os.environ.get(PATIENCE, "1"))
+    limit = (scenario.recovers_within or float("inf")) * slowness
     if verdict.recovery and max(verdict.recovery) > limit:
         verdict.broken["recovery took too long"] = [f"{max(verdict.recovery):.1f} s, not {limit:.0f}"]
     return verdict
