@@ -41,7 +41,6 @@ def writes_apart(number: int, seconds: float = 0.0) -> str:
 
 def _stumble(number: int, failures: int) -> None:
     call = current_call()
-    assert call is not None
     with Run(number, call.attempt):
         Effect.objects.create(queue="atomic", number=number) if call.task.endswith("writes") else None
         if call.attempt <= failures:

@@ -10,7 +10,7 @@ __all__ = ["CallFilter", "context"]
 def context() -> dict[str, str | int]:
     """`call`, `task` and `attempt` of the call that runs here; empty outside of tasks. For structlog and its like."""
     call = current_call()
-    return {} if call is None else {"call": call.id, "task": call.task, "attempt": call.attempt}
+    return {"call": call.id, "task": call.task, "attempt": call.attempt} if call else {}
 
 
 class CallFilter(logging.Filter):

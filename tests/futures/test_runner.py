@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pickle
 import traceback
 
 import pytest
@@ -225,14 +226,24 @@ def test_a_task_may_return_a_future(by_hand):
     assert inner.result() == 3
 
 
+def test_outside_of_tasks_there_is_a_call_that_is_none():
+    call = current_call()
+    assert not call
+    assert (call.id, call.task, call.attempt, call.is_last_attempt) == ("", "", 1, True)
+    assert (call.claim_no, call.deliveries, call.slot, call.is_cancelled) == (0, 0, None, False)
+    assert call.progress(1, 2, "nobody asks") is None
+    assert repr(call) == "<no current call>"
+    assert not pickle.loads(pickle.dumps(call))
+
+
 def test_a_task_knows_its_call_and_nobody_else_does(by_hand):
     future = tasks.whoami.delay()
-    assert current_call() is None
+    assert not current_call()
     by_hand.work()
     call = future.result()
     assert (call.id, call.task) == (future.id, "tests.testapp.tasks.whoami")
     assert (call.attempt, call.claim_no, call.deliveries) == (1, 1, 0)
-    assert current_call() is None
+    assert not current_call()
 
 
 def test_a_coroutine_knows_its_call_too(done):

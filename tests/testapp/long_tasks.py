@@ -175,7 +175,7 @@ def late_in_transaction(seconds: float) -> None:
 @task(timeout=0.3, max_attempts=3, backoff=QUICK)
 def late_twice(path: str) -> int:
     write(path, "run")
-    attempt = current_call().attempt  # type: ignore[union-attr]
+    attempt = current_call().attempt
     spend(10 if attempt < 3 else 0)
     return attempt
 
@@ -197,7 +197,7 @@ def until_cancelled(path: str) -> str:
     write(path, "begun")
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        if current_call().is_cancelled:  # type: ignore[union-attr]
+        if current_call().is_cancelled:
             raise CallCancelled("as you wish")
         time.sleep(0.01)
     return "not cancelled"
@@ -227,14 +227,14 @@ def wait_in_process(path: str) -> None:
 @task
 def count(number: int, seconds: float) -> None:
     for done in range(number):
-        current_call().progress(done + 1, number, f"number {done + 1}")  # type: ignore[union-attr]
+        current_call().progress(done + 1, number, f"number {done + 1}")
         time.sleep(seconds / number)
 
 
 @task(executor="process", atomic=True)
 def count_in_process(number: int, seconds: float) -> None:
     for done in range(number):
-        current_call().progress(done + 1, number)  # type: ignore[union-attr]
+        current_call().progress(done + 1, number)
         time.sleep(seconds / number)
 
 
@@ -249,7 +249,7 @@ def enqueue_once(body: Any) -> Any:
 @task(atomic=True, max_attempts=2, backoff=QUICK)
 def enqueue_and_stumble(body: Any) -> int:
     enqueue(body)
-    if current_call().attempt == 1:  # type: ignore[union-attr]
+    if current_call().attempt == 1:
         raise ValueError("the first time")
     return 2
 
@@ -261,10 +261,10 @@ def lose_its_connection(body: Any) -> int:
 
     enqueue(body)
     call = current_call()
-    if call.claim_no == 1:  # type: ignore[union-attr]
+    if call.claim_no == 1:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    return call.claim_no  # type: ignore[union-attr]
+    return call.claim_no
 
 
 @task(atomic=True, executor="process")
@@ -356,7 +356,7 @@ def leave_a_thread_that_reports() -> None:
 
     def report() -> None:
         for number in range(30):
-            call.progress(number, 1000, "of another call")  # type: ignore[union-attr]
+            call.progress(number, 1000, "of another call")
             time.sleep(0.1)
 
     threading.Thread(target=report, daemon=True).start()

@@ -215,7 +215,7 @@ class TestInsideATestCase(TaskTestMixin, TestCase):
 
     def test_without_a_call_nothing_runs(self):
         assert run_pending() == []
-        assert current_call() is None
+        assert not current_call()
 
     async def test_a_coroutine_gets_its_result(self):
         from asgiref.sync import sync_to_async

@@ -84,9 +84,7 @@ class BackendTask:
         await self._run(args, kwargs).afailed(final(error))
 
     def _run(self, args: Any, kwargs: Any) -> Run:
-        call = current_call()
-        assert call is not None  # noqa: S101 - only a runner calls us
-        return Run(self.task, call, args, kwargs)
+        return Run(self.task, current_call(), args, kwargs)
 
 
 @functools.lru_cache(maxsize=1024)

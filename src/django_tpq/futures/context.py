@@ -20,7 +20,7 @@ class Progress(NamedTuple):
 
 
 class CurrentCall:
-    """The call that runs.
+    """The call that runs. Where none does it is false, and says what a first attempt would that nobody asks about.
 
     Args:
         is_cancelled: whether somebody wants it to end; None: nobody can.
@@ -39,14 +39,18 @@ class CurrentCall:
         self._is_cancelled = is_cancelled
         self._report = report
 
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return bool(self._claimed.task)
+
     @property
     def id(self) -> str:
-        """The id of its future."""
-        return str(self._claimed.call)
+        """The id of its future; empty: there is none."""
+        return str(self._claimed.call) if self else ""
 
     @property
     def task(self) -> str:
-        """The task's name."""
+        """The task's name; empty: there is none."""
         return self._claimed.task
 
     @property
@@ -102,12 +106,17 @@ class CurrentCall:
         return CurrentCall, (self._claimed,)
 
     def __repr__(self) -> str:
-        return f"<CurrentCall {self.id} of {self.task}, attempt {self.attempt}>"
+        return (
+            f"<CurrentCall {self.id} of {self.task}, attempt {self.attempt}>" if self else "<no current call>"
+        )
 
 
+NONE = CurrentCall(Claimed(0, 0, 0, 1, 0, 1, "", "", b"", None, ""))
+"""Outside of tasks."""
 running: ContextVar[CurrentCall | None] = ContextVar("tpq_current_call", default=None)
 
 
-def current_call() -> CurrentCall | None:
-    """The call that this thread runs; None outside of tasks."""
-    return running.get()
+def current_call() -> CurrentCall:
+    """The call that runs here. Where a task's function is called as such, as in a test, it is one that is false: its
+    attempt is the first, and its progress goes nowhere."""
+    return running.get() or NONE
