@@ -22,7 +22,7 @@ WARM_UP = 2.0
 """Seconds of load before the fault."""
 COOL_DOWN = 3.0
 """Seconds of load after it."""
-STARTED = 1.0
+STARTED = 0.7
 """Seconds in which an executor starts on a machine that does nothing else. Where it takes longer, recovery may, too."""
 QUIET_LIMIT = 90.0
 """Seconds in which everything must be done at the end."""
