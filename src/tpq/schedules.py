@@ -96,6 +96,10 @@ class ScheduleTable:
         """Keep why a schedule is not followed."""
         self._rows("schedules/report", {"id": number, "error": error})
 
+    def rename(self, name: str, aliases: Sequence[str]) -> bool:
+        """Let the row of a schedule in code bear its task's new name instead of an old one; whether there was any."""
+        return bool(self._rows("schedules/rename", {"name": name, "aliases": list(aliases)}))
+
     def sync(self, values: Mapping[str, Any]) -> bool:
         """Make the row of a schedule in code as the code says; whether it was written."""
         return bool(self._rows("schedules/sync", values))

@@ -70,11 +70,11 @@ def in_code(monkeypatch):
     """Schedules in code, of tasks that are gone after the test."""
     monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
 
-    def in_code(schedule, name="periodic", **options):
+    def in_code(schedule, name="periodic", aliases=(), **options):
         def function(text=""):
             return text
 
-        task = TaskFunction(function, name, TaskOptions(**options))
+        task = TaskFunction(function, name, TaskOptions(**options), aliases)
         task.origin, task.schedule = f"tests.{name}", schedule
         registry.register(task)
         return task
@@ -439,6 +439,50 @@ def test_a_schedule_that_has_gone_from_code_is_reported_and_not_followed(clocks,
     clocks().look()
     assert Schedule.objects.get().error == ""
     assert len(calls()) == 1
+
+
+def test_a_task_with_a_new_name_keeps_the_row_of_its_schedule_and_misses_and_repeats_no_slot(clocks, in_code):
+    in_code(Every(60), name="old")
+    clocks().look()
+    slot = fall_due()
+    before = Schedule.objects.get()
+    registry._tasks.pop("old")
+    in_code(Every(60), name="new", aliases=("older", "old"))
+    clocks().look()
+    row = Schedule.objects.get()
+    assert (row.pk, row.name, row.task, row.last_at, row.error) == (before.pk, "new", "new", slot, "")
+    assert [(call.task, call.headers["slot"]) for call in calls()] == [("new", slot.isoformat())]
+
+
+def test_it_stays_disabled_under_its_new_name(clocks, in_code):
+    in_code(Every(60), name="old")
+    clocks().look()
+    save(enabled=False)
+    registry._tasks.pop("old")
+    in_code(Every(60), name="new", aliases=("old",))
+    clocks().look()
+    assert [(row.name, row.enabled) for row in Schedule.objects.all()] == [("new", False)]
+
+
+def test_the_row_of_an_old_name_that_old_executors_write_again_is_not_followed_beside_the_new_one(
+    clocks, in_code
+):
+    in_code(Every(60), name="new", aliases=("old",))
+    clocks().look()
+    Schedule.objects.create(name="old", task="old", source="code", every=60 * SECOND)
+    fall_due()
+    clock = clocks()
+    clock.look()
+    assert [call.task for call in calls()] == ["new"]
+    assert "is 'new' now" in Schedule.objects.get(name="old").error
+    assert Schedule.objects.get(name="new").error == ""
+
+
+def test_a_schedule_of_peoples_goes_by_an_old_name_of_its_task(clock, in_code):
+    in_code(None, name="new", aliases=("old",))
+    schedule(due=1, task="old", args=[])
+    clock.look()
+    assert [call.task for call in calls()] == ["new"]
 
 
 # What can not be followed ---------------------------------------------------------------------------------

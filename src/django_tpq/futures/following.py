@@ -40,9 +40,9 @@ class Followed(NamedTuple):
 
 
 def in_code() -> Iterator[Task]:
-    """The tasks that have a schedule in code."""
-    tasks = map(find, names())
-    return (cast("Task", task) for task in tasks if getattr(task, "schedule", None) is not None)
+    """The tasks that have a schedule in code, each once, whatever names it had."""
+    tasks = (cast("Task", task) for name in names() if (task := find(name)).name == name)
+    return (task for task in tasks if getattr(task, "schedule", None) is not None)
 
 
 def written(task: Task, alias: str) -> dict[str, Any] | None:
@@ -66,15 +66,25 @@ def task_of(entry: Entry, alias: str) -> Task:
         task = _as_wished(cast("Task", find(entry.task)), entry.queue, entry.priority)
     except UnknownTask as error:
         raise CannotFollow(f"{error}; is its module imported (`tasks.py` of an installed app)?") from None
-    if entry.source == "code" and cast("Task", find(entry.task)).schedule is None:
-        raise CannotFollow(
-            f"the task {entry.task!r} has no schedule in code any more: delete this row, or give it one"
-        )
+    if entry.source == "code":
+        _require_in_code(entry.task, cast("Task", find(entry.task)))
     if (home := _home(task.options.queue)) != alias:
         raise CannotFollow(
             f"the queue {task.options.queue!r} is in the database {home!r}: a schedule must be where its calls are"
         )
     return task
+
+
+def _require_in_code(name: str, task: Task) -> None:
+    """Whether a schedule that stood in code still does, under this name."""
+    if task.schedule is None:
+        raise CannotFollow(
+            f"the task {name!r} has no schedule in code any more: delete this row, or give it one"
+        )
+    if task.name != name:
+        raise CannotFollow(
+            f"the task {name!r} is {task.name!r} now, and so is its schedule, which has a row of its own: delete this one"
+        )
 
 
 def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Followed:

@@ -141,7 +141,11 @@ class Ticker:
         for task in in_code():
             try:
                 row = written(task, self._alias)
-                if row is not None and table.sync(row):
+                if row is None:
+                    continue
+                if task.aliases and table.rename(task.name, task.aliases):
+                    logger.info("schedule %s: its task had another name", task.name)
+                if table.sync(row):
                     logger.info("schedule %s: %s", task.name, task.schedule)
             except (ImproperlyConfigured, psycopg.DataError, psycopg.IntegrityError) as error:
                 self._tell(task.name, _text(error))
