@@ -14,6 +14,7 @@ __all__ = ["TABLE", "Coming", "Entry", "ScheduleTable", "install_statement", "un
 TABLE = "tpq_schedule"
 
 Cursor = Callable[[], AbstractContextManager[Any]]
+NONE: Mapping[int, int] = {}
 
 
 class Coming(NamedTuple):
@@ -22,6 +23,8 @@ class Coming(NamedTuple):
     id: int
     wait: float
     """Seconds until then."""
+    mark: int | None
+    """Of one that is due: it changes with what people say of it."""
 
 
 class Entry(NamedTuple):
@@ -73,9 +76,15 @@ class ScheduleTable:
     def __init__(self, cursor: Cursor, ahead: timedelta = timedelta(0)) -> None:
         self._cursor, self._ahead = cursor, ahead
 
-    def coming(self, count: int, but: Sequence[int] = ()) -> list[Coming]:
-        """The enabled schedules that are due next, but for some. Locks nothing."""
-        rows = self._rows("schedules/coming", {"count": count, "but": numbers(but), "ahead": self._ahead})
+    def coming(self, count: int, but: Mapping[int, int] = NONE) -> list[Coming]:
+        """The enabled schedules that are due next. Locks nothing.
+
+        Args:
+            but: the marks of some that are left out, by their ids; whoever has another mark now is not.
+        """
+        ids, marks = numbers(list(but)), numbers(list(but.values()))
+        values = {"count": count, "but": ids, "marks": marks, "ahead": self._ahead}
+        rows = self._rows("schedules/coming", values)
         return [Coming(*row) for row in rows]
 
     def enabled(self) -> list[Entry]:

@@ -539,6 +539,16 @@ def test_a_row_that_can_not_be_followed_says_why_and_stops_no_other(clock, why):
     assert clock.look() == ticking.IDLE
 
 
+@pytest.mark.parametrize("edit", [change, save, by_sql])
+def test_a_row_that_is_put_right_is_followed_with_the_next_look(clock, edit):
+    schedule(due=1, task="gone.task")
+    clock.look()
+    assert clock.look() == ticking.IDLE  # it is left alone for a while
+    edit(task=ADD)
+    clock.look()
+    assert (len(calls()), Schedule.objects.get().error) == (1, "")
+
+
 def test_what_the_server_refuses_stops_no_other(clock):
     bad, _ = schedule(due=1, name="bad", queue="mail"), schedule(due=1, name="fine")
     with connection.cursor() as cursor:
@@ -643,7 +653,7 @@ def test_the_look_reads_an_index(clock):
         cursor.execute("ANALYZE tpq_schedule")
         cursor.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {compose('schedules/coming', TABLE)}",
-            {"count": 10, "but": "{}", "ahead": "0"},
+            {"count": 10, "but": "{7}", "marks": "{8}", "ahead": "0"},
         )
         (plan,) = cursor.fetchone()
     text = json.dumps(plan)

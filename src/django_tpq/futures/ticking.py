@@ -30,7 +30,7 @@ IDLE = 4.0
 LOCKED = 0.1
 """Seconds until the next look at what somebody else is at."""
 AGAIN = 60.0
-"""Seconds until the next try with schedules that could not be followed here."""
+"""Seconds until the next try with schedules that could not be followed here, unless they are changed before."""
 AT_ONCE = 10
 """Schedules in one turn of the loop."""
 LONGEST = 10_000
@@ -51,7 +51,7 @@ class Ticker:
         self._alias, self._ahead = alias, ahead
         self._is_synced = False
         self._look_at = self._again_at = 0.0
-        self._unable: set[int] = set()
+        self._unable: dict[int, int] = {}
         self._told: set[tuple[str, str]] = set()
 
     def tick(self, connection: psycopg.Connection[Any]) -> float:
@@ -86,7 +86,7 @@ class Ticker:
         if time.monotonic() >= self._again_at:
             self._unable.clear()
             self._again_at = time.monotonic() + AGAIN
-        coming = table.coming(AT_ONCE, sorted(self._unable))
+        coming = table.coming(AT_ONCE, self._unable)
         if not coming:
             return None
         if coming[0].wait > 0:
@@ -108,18 +108,18 @@ class Ticker:
         except Exception as error:  # noqa: BLE001 - of its arguments, of `unique`, of the server: whatever it is
             _raise_if_broken(error, connection)
             forget(connection)
-            self._cannot(coming.id, name, _text(error), table)
+            self._cannot(coming, name, _text(error), table)
             return True
         self._announce(followed)
         if followed.entry.next_at is None:
-            self._cannot(coming.id, name, "it has no slot in the next fifty years", table)
+            self._cannot(coming, name, "it has no slot in the next fifty years", table)
         return True
 
-    def _cannot(self, number: int, name: str, why: str, table: ScheduleTable) -> None:
-        """Leave a schedule alone for a while: it stays due, for others, or for us when we know better."""
-        self._unable.add(number)
+    def _cannot(self, coming: Coming, name: str, why: str, table: ScheduleTable) -> None:
+        """Leave a schedule alone for a while: it stays due, for others, or for us when we or its row know better."""
+        self._unable[coming.id] = coming.mark or 0
         self._tell(name, why)
-        table.report(number, why)
+        table.report(coming.id, why)
 
     def _tell(self, name: str, why: str) -> None:
         """Once in the life of a process."""
