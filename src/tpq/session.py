@@ -1,12 +1,13 @@
 """What a caller's session and transaction are like. Cursors as for a queue's table."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from tpq.statements import compose
 
-__all__ = ["holds", "isolation", "plan_by_index", "transaction", "transaction_is_open"]
+__all__ = ["holds", "impatient", "isolation", "plan_by_index", "transaction", "transaction_is_open"]
 
 Cursor = Callable[[], AbstractContextManager[Any]]
 
@@ -14,6 +15,18 @@ Cursor = Callable[[], AbstractContextManager[Any]]
 def holds(cursor: Cursor) -> bool:
     """Whether something would be lost with the session: a cursor, an advisory lock, a temporary table."""
     return bool(_value("holds", cursor))
+
+
+@contextmanager
+def impatient(cursor: Cursor, wait: timedelta) -> Iterator[None]:
+    """Let statements of the open transaction wait no longer than so long for a lock, for a block.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: one would have had to. Roll back, to a savepoint before this if there is one.
+    """
+    before = _value("lock_timeout", cursor, timeout=f"{wait / timedelta(milliseconds=1):.0f}ms")
+    yield
+    _value("lock_timeout", cursor, timeout=before)
 
 
 def isolation(cursor: Cursor) -> str:

@@ -73,6 +73,8 @@ ELSEWHERE = {
     "progress/purge": "is tried below, on a table of progress",
     "keys/purge": "is tried below, on a table of keys",
     "schedules/lock": "takes the one that it is told",
+    "schedules/report": "changes the one that it is told",
+    "schedules/rename": "changes one, whose new name is unique",
 }
 
 SWITCHES = ("hashjoin", "mergejoin", "material", "indexscan", "bitmapscan", "seqscan")

@@ -1,12 +1,14 @@
 """Schedules that are due, followed in the test's own process: each slot once, whoever looks."""
 
+import contextlib
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from django_tpq.futures import Cron, Every, Future, registry, ticking
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 ADD = tasks.add.name
+CALLS = CallQueue._meta.db_table
 
 
 class Clock:
@@ -251,6 +254,102 @@ def test_what_somebody_else_is_at_is_looked_at_again_soon(clock):
     assert not calls()
     clock.look()
     assert len(calls()) == 1
+
+
+@contextlib.contextmanager
+def in_hand(statement, *values):
+    """Somebody has done this in a transaction that is still open."""
+    with connect("default") as other, other.transaction():
+        other.execute(statement, values)
+        yield
+
+
+TOUCH = "UPDATE tpq_schedule SET enabled = enabled WHERE name = %s"
+
+
+def test_calls_do_not_wait_for_a_row_of_code_that_somebody_has_locked_when_an_executor_starts(
+    clocks, in_code
+):
+    in_code(Every(60))
+    clocks().look()
+    fine = schedule(name="fine")
+    fall_due()
+    start = time.monotonic()
+    with in_hand(TOUCH, "periodic"):
+        clocks().look()
+    assert time.monotonic() - start < 5
+    assert [call.task for call in calls()] == [fine.task]
+
+
+def test_what_code_says_anew_is_written_when_the_row_is_free(clocks, in_code):
+    in_code(Every(60))
+    clocks().look()
+    in_code(Every(90))
+    in_code(Every(60), name="other")
+    clock = clocks()
+    with in_hand(TOUCH, "periodic"):
+        clock.look()
+        assert {row.name: row.every for row in Schedule.objects.all()} == {
+            "periodic": 60 * SECOND,
+            "other": 60 * SECOND,
+        }
+    clock.look()
+    assert Schedule.objects.get(name="periodic").every == 90 * SECOND
+
+
+def test_nobody_waits_to_say_why_a_schedule_is_not_followed(clocks):
+    schedule(task="gone.task")
+    with in_hand(TOUCH, "mine"):
+        clocks().look()
+    assert Schedule.objects.get().error == ""
+
+
+def test_calls_do_not_wait_for_a_unique_key_that_an_open_transaction_has(clock):
+    schedule(name="unique", task=tasks.index.name, args=[7])
+    schedule(name="fine")
+    clock.look()
+    fall_due()
+    with transaction.atomic():
+        future = tasks.index.delay(7)
+        start = time.monotonic()
+        thread = threading.Thread(target=clock.look)
+        thread.start()
+        thread.join(10)
+        assert time.monotonic() - start < 5
+        with connect("default") as other:
+            (made,) = other.execute(f"SELECT task FROM {CALLS}").fetchall()
+        assert made == (ADD,)
+        row = Schedule.objects.get(name="unique")
+        assert (row.error, row.last_at, row.skipped_at) == ("", None, None)
+        transaction.set_rollback(True)
+    clock.ticker._again_at = 0.0
+    clock.look()
+    assert Schedule.objects.get(name="unique").last_call not in ("", future.id)
+    assert len(calls()) == 2
+
+
+def test_who_has_committed_the_key_meanwhile_takes_the_slots_place(clock):
+    schedule(name="unique", task=tasks.index.name, args=[7])
+    clock.look()
+    slot = fall_due()
+    with transaction.atomic():
+        tasks.index.delay(7)
+        thread = threading.Thread(target=clock.look)
+        thread.start()
+        thread.join(10)
+    clock.ticker._again_at = 0.0
+    clock.look()
+    row = Schedule.objects.get()
+    assert (row.skipped_at, row.last_at, len(calls())) == (slot, None, 1)
+
+
+def test_the_next_try_is_with_the_next_look(clock):
+    schedule(name="unique", task=tasks.index.name, args=[7])
+    clock.look()
+    fall_due()
+    with in_hand(f"LOCK TABLE {CALLS} IN SHARE MODE"):
+        clock.look()
+    assert clock.ticker._again_at - time.monotonic() <= ticking.LOOK
 
 
 # Missed, overlapping, put off -------------------------------------------------------------------------------

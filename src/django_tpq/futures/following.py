@@ -1,8 +1,9 @@
 """A schedule that is due: the calls of its slots, and its next one, in the transaction that holds its lock."""
 
+import contextlib
 import functools
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any, NamedTuple, cast
 
 import psycopg
@@ -19,11 +20,14 @@ from django_tpq.futures.registry import find, names
 from django_tpq.futures.slots import jitter_of, plan
 from tpq.own import cursor_of
 from tpq.schedules import Entry
+from tpq.session import impatient
 from tpq.table import QueueTable
 
-__all__ = ["CannotFollow", "Followed", "follow", "in_code", "task_of", "written"]
+__all__ = ["BUSY", "CannotFollow", "Followed", "Task", "follow", "in_code", "task_of", "written"]
 
 Task = TaskFunction[Any, Any]
+BUSY = timedelta(milliseconds=50)
+"""How long an executor's loop, and all calls with it, waits for a lock that somebody else's transaction holds."""
 
 
 class CannotFollow(Exception):
@@ -93,6 +97,7 @@ def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Fol
     Raises:
         CannotFollow, TypeError, ValueError: its row and its task do not fit; the text says why.
         ModuleNotFoundError: it is a cron expression, and what reads them is not installed.
+        psycopg.errors.LockNotAvailable: somebody has the unique key of a call in a transaction that is still open.
     """
     task, rule = task_of(entry, alias), rule_of(entry)
     given = bound(task, entry.args, entry.kwargs)
@@ -102,16 +107,24 @@ def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Fol
     entry = entry._replace(next_at=todo.next_at, skipped_at=todo.skipped or entry.skipped_at)
     table, calls = _table(task.options.queue, connection), []
     is_busy = rule.overlap == "skip" and _lives(entry.last_call, connection)
-    for slot in todo.due:
-        headers = {"slot": slot.isoformat()}
-        call = None if is_busy else insert_on(table, task, given, headers, jitter_of(rule, entry.name, slot))
-        if call is None:
-            entry = entry._replace(skipped_at=slot)
-        else:
-            calls.append(call)
-            entry = entry._replace(last_at=slot, last_call=str(call))
-            is_busy = rule.overlap == "skip"
+    with _impatient_for(task, table):
+        for slot in todo.due:
+            headers = {"slot": slot.isoformat()}
+            call = (
+                None if is_busy else insert_on(table, task, given, headers, jitter_of(rule, entry.name, slot))
+            )
+            if call is None:
+                entry = entry._replace(skipped_at=slot)
+            else:
+                calls.append(call)
+                entry = entry._replace(last_at=slot, last_call=str(call))
+                is_busy = rule.overlap == "skip"
     return Followed(entry, task, calls)
+
+
+def _impatient_for(task: Task, table: QueueTable[Any]) -> contextlib.AbstractContextManager[None]:
+    """Who has a unique key in a transaction that is open is waited for, but the calls of an executor can not wait."""
+    return impatient(table.cursor, BUSY) if task.options.unique is not None else contextlib.nullcontext()
 
 
 def _lives(call: str, connection: psycopg.Connection[Any]) -> bool:

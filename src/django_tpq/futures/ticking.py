@@ -6,18 +6,29 @@ its next slot: however many look, and whoever dies, each slot has one call.
 
 import logging
 import time
+from collections import deque
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tpq.futures.following import CannotFollow, Followed, follow, in_code, task_of, written
+from django_tpq.futures.following import (
+    BUSY,
+    CannotFollow,
+    Followed,
+    Task,
+    follow,
+    in_code,
+    task_of,
+    written,
+)
 from django_tpq.futures.signals import task_enqueued
 from tpq.message import storable
 from tpq.own import cursor_of
 from tpq.prepared import forget
 from tpq.schedules import Coming, ScheduleTable
+from tpq.session import impatient
 
 __all__ = ["Ticker"]
 
@@ -50,6 +61,7 @@ class Ticker:
     def __init__(self, alias: str, ahead: timedelta = timedelta(0)) -> None:
         self._alias, self._ahead = alias, ahead
         self._is_synced = False
+        self._unwritten: deque[Task] | None = None
         self._look_at = self._again_at = 0.0
         self._unable: dict[int, int] = {}
         self._told: set[tuple[str, str]] = set()
@@ -82,7 +94,7 @@ class Ticker:
         """Follow what is due; seconds until the next is, or None: there is none."""
         table = ScheduleTable(cursor_of(connection), self._ahead)
         if not self._is_synced:
-            self._sync(table)
+            self._sync(table, connection)
         if time.monotonic() >= self._again_at:
             self._unable.clear()
             self._again_at = time.monotonic() + AGAIN
@@ -105,6 +117,10 @@ class Ticker:
                 name = entry.name
                 followed = follow(entry, self._alias, connection)
                 table.move(followed.entry)
+        except psycopg.errors.LockNotAvailable:
+            forget(connection)
+            self._leave(coming)
+            return True
         except Exception as error:  # noqa: BLE001 - of its arguments, of `unique`, of the server: whatever it is
             _raise_if_broken(error, connection)
             forget(connection)
@@ -114,6 +130,11 @@ class Ticker:
         if followed.entry.next_at is None:
             self._cannot(coming, name, "it has no slot in the next fifty years", table)
         return True
+
+    def _leave(self, coming: Coming) -> None:
+        """Leave a schedule alone until the next look: somebody's open transaction says what becomes of its slot."""
+        self._unable[coming.id] = coming.mark or 0
+        self._again_at = min(self._again_at, time.monotonic() + LOOK)
 
     def _cannot(self, coming: Coming, name: str, why: str, table: ScheduleTable) -> None:
         """Leave a schedule alone for a while: it stays due, for others, or for us when we or its row know better."""
@@ -136,19 +157,35 @@ class Ticker:
 
     # Once a process ---------------------------------------------------------------------------------------
 
-    def _sync(self, table: ScheduleTable) -> None:
+    def _sync(self, table: ScheduleTable, connection: psycopg.Connection[Any]) -> None:
         """Write down what stands in code, and say of each schedule that can not be followed here why not."""
-        for task in in_code():
+        if self._unwritten is None:
+            self._unwritten = deque(in_code())
+        while self._unwritten:
+            task = self._unwritten.popleft()
             try:
-                row = written(task, self._alias)
-                if row is None:
-                    continue
-                if task.aliases and table.rename(task.name, task.aliases):
-                    logger.info("schedule %s: its task had another name", task.name)
-                if table.sync(row):
-                    logger.info("schedule %s: %s", task.name, task.schedule)
+                with connection.transaction(), impatient(cursor_of(connection), BUSY):
+                    self._write(task, table)
+            except psycopg.errors.LockNotAvailable:
+                forget(connection)
+                self._unwritten.append(task)
+                return  # with the next look: calls do not wait for it
             except (ImproperlyConfigured, psycopg.DataError, psycopg.IntegrityError) as error:
+                forget(connection)
                 self._tell(task.name, _text(error))
+        self._check(table)
+        self._is_synced = True
+
+    def _write(self, task: Task, table: ScheduleTable) -> None:
+        row = written(task, self._alias)
+        if row is None:
+            return
+        if task.aliases and table.rename(task.name, task.aliases):
+            logger.info("schedule %s: its task had another name", task.name)
+        if table.sync(row):
+            logger.info("schedule %s: %s", task.name, task.schedule)
+
+    def _check(self, table: ScheduleTable) -> None:
         for entry in table.enabled():
             why = ""
             try:
@@ -158,7 +195,6 @@ class Ticker:
                 self._tell(entry.name, why)
             if why != entry.error:
                 table.report(entry.id, why)
-        self._is_synced = True
 
 
 def _raise_if_broken(error: Exception, connection: psycopg.Connection[Any]) -> None:
