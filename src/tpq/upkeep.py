@@ -23,9 +23,16 @@ class Upkeep(Entrance):
         keep: timedelta | None = None,
         type: str | None = None,  # noqa: A002 - as everywhere
         filters: Filters = NO_FILTERS,
+        *,
+        running: bool = True,
     ) -> str | None:
-        """Cancel a message: one that waits ends dead, one that runs is marked. Its state then; None: it has ended."""
-        values = {"id": number, "error": error, "keep": keep, "type": type}
+        """Cancel a message: one that waits ends dead, one that runs is marked. Its state then; None: it has ended.
+
+        Args:
+            running: also one that runs. Until the transaction ends, whoever runs it can not settle it, nor what it
+                settles with it.
+        """
+        values = {"id": number, "error": error, "keep": keep, "type": type, "running": running}
         rows = self._rows(compose("cancel", self.name, filters=shape(filters)), values | wanted(filters))
         return str(rows[0][0]) if rows else None
 

@@ -91,6 +91,41 @@ def test_a_cancellation_is_rolled_back_with_its_transaction(by_hand):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_call_that_runs_can_be_settled_while_the_transaction_that_cancels_it_is_open(by_hand):
+    call = tasks.in_thread.delay()
+    claimed = by_hand.claim()
+    by_hand.connection.execute("SET lock_timeout = '5s'")
+    with transaction.atomic():
+        assert call.cancel()
+        by_hand.settle(*by_hand.run(*claimed))  # on a connection of its own
+        assert call.state() == "succeeded"
+    assert call.result()
+    assert not CallQueue.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_runs_it_is_told_after_the_commit(by_hand):
+    call = tasks.in_thread.delay()
+    (claimed,) = by_hand.claim()
+    with transaction.atomic():
+        assert call.cancel()
+        assert not by_hand.tables["default"].cancelled([claimed.id])
+    assert by_hand.tables["default"].cancelled([claimed.id]) == {claimed.id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_told_of_what_was_rolled_back(by_hand):
+    call = tasks.in_thread.delay()
+    claimed = by_hand.claim()
+    with transaction.atomic():
+        assert call.cancel()
+        transaction.set_rollback(True)
+    assert not by_hand.tables["default"].cancelled([claimed[0].id])
+    by_hand.settle(*by_hand.run(*claimed))
+    assert call.result()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_claimed_call_that_comes_back_is_not_begun(by_hand, tmp_path):
     call = tasks.until_cancelled.delay(str(tmp_path / "runs"))
     (claimed,) = by_hand.claim()
