@@ -703,12 +703,19 @@ def test_a_schedule_in_code_that_the_server_refuses_stops_no_other(clock, in_cod
     assert warning.startswith("schedule long is not followed: StringDataRightTruncation: value too long")
 
 
-def test_a_row_that_nobody_can_even_look_at_does_not_stop_the_executor(clock, caplog):
-    schedule()
-    by_sql(next_at="infinity")
-    clock.ticker.tick(clock.connection)
-    clock.ticker.tick(clock.connection)
-    assert clock.connection.execute("SELECT 1").fetchone() == (1,)
+@pytest.mark.parametrize("column", ["start_at", "last_at", "next_at"])
+def test_a_row_that_can_not_even_be_read_stops_no_other(clock, column):
+    schedule(name="fine")
+    schedule(name="bad")
+    fall_due()
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE tpq_schedule SET {column} = 'infinity' WHERE name = 'bad'")
+    clock.look()
+    assert len(calls()) == 1
+    with connection.cursor() as cursor:
+        errors = dict(cursor.execute("SELECT name, error FROM tpq_schedule").fetchall())
+    assert errors["fine"] == ""
+    assert column == "next_at" or errors["bad"].startswith("DataError: its row has a value that can not be read")
 
 
 def test_without_its_table_an_executor_goes_on(clock, caplog):

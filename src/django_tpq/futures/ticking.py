@@ -46,6 +46,7 @@ AT_ONCE = 10
 """Schedules in one turn of the loop."""
 LONGEST = 10_000
 """Characters of an error."""
+UNREADABLE = "its row has a value that can not be read here, such as a moment that is 'infinity'"
 CLEAR = (CannotFollow, ImproperlyConfigured, ModuleNotFoundError, TypeError, ValueError)
 """Errors whose text says it all."""
 
@@ -186,7 +187,12 @@ class Ticker:
             logger.info("schedule %s: %s", task.name, task.schedule)
 
     def _check(self, table: ScheduleTable) -> None:
-        for entry in table.enabled():
+        """Say of all at once what their turns would say one by one."""
+        try:
+            entries = table.enabled()
+        except psycopg.DataError:  # one has what Python can not hold, as `infinity`: its own turn says so
+            return
+        for entry in entries:
             why = ""
             try:
                 task_of(entry, self._alias)
@@ -205,5 +211,5 @@ def _raise_if_broken(error: Exception, connection: psycopg.Connection[Any]) -> N
 def _text(error: Exception) -> str:
     text = str(error) if isinstance(error, CLEAR) else f"{type(error).__name__}: {error}"
     if isinstance(error, psycopg.Error):  # its details may show what is in a call
-        text = f"{type(error).__name__}: {error.diag.message_primary or 'the server refuses it'}"
+        text = f"{type(error).__name__}: {error.diag.message_primary or UNREADABLE}"
     return storable(" ".join(text.split())[:LONGEST])
