@@ -97,6 +97,24 @@ print('<option value="myapp.tasks.greet">' in page, '<option value="myapp.tasks.
     assert call(shown) == "True True\n"
 
 
+def test_the_page_of_a_schedule_whose_task_is_gone_names_it(call):
+    shown = """
+gone = Schedule.objects.create(name="gone", task="myapp.tasks.gone", cron="0 9 * * *")
+place = f"{PLACE}{gone.pk}/change/"
+print('<option value="myapp.tasks.gone" selected>' in client.get(place).content.decode())
+print('value="myapp.tasks.gone"' in client.get(PLACE + "add/").content.decode())
+print(*errors(client.post(place, {**FORM, "task": "myapp.tasks.gone"})))
+gone.delete()
+print(client.get(place).status_code)
+"""
+    assert call(shown).splitlines() == [
+        "True",
+        "False",
+        "There is no task 'myapp.tasks.gone': its name is module.function, if it was given no other.",
+        "302",
+    ]
+
+
 def test_of_a_schedule_in_code_people_say_only_whether_it_is_enabled(call):
     changed = """
 nightly = Schedule.objects.get(source="code")

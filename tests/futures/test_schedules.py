@@ -243,6 +243,8 @@ def test_a_start_needs_a_time_zone():
         ({"kwargs": [1]}, r"kwargs must be a dict, not \[1\]"),
         ({"args": [{1, 2}]}, "args and kwargs of a schedule must be JSON: .*set"),
         ({"kwargs": {"x": float("nan")}}, "args and kwargs of a schedule must be JSON"),
+        ({"kwargs": {"x": "a\0b"}}, r"must be JSON: kwargs.x: .* NUL"),
+        ({"args": ["\ud800"]}, r"must be JSON: args.*: .*surrogate"),
     ],
 )
 @pytest.mark.parametrize("made", [lambda **options: Cron("* * * * *", **options), lambda **o: Every(5, **o)])

@@ -1,5 +1,6 @@
 """Schedules in the admin: people make and change theirs, and enable or disable all."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -66,8 +67,16 @@ class ScheduleAdmin(ModelAdmin):
     def formfield_for_dbfield(
         self, db_field: "models.Field[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
-        """As usual; a task is one of those that there are."""
+        """As usual; a task is one of those that there are, or the one that the row names, though it be gone."""
         if db_field.name != "task":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         autodiscover_modules("tasks")
-        return forms.ChoiceField(choices=[("", "---------"), *((name, name) for name in names())])
+        known = sorted({*names(), *self._named(request)})
+        return forms.ChoiceField(choices=[("", "---------"), *((name, name) for name in known)])
+
+    def _named(self, request: HttpRequest) -> Iterable[str]:
+        """The task of the row whose page is asked for."""
+        match = request.resolver_match
+        number = match.kwargs.get("object_id") if match else None
+        row = self.get_object(request, number) if number else None
+        return [row.task] if row else []

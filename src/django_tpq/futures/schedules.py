@@ -11,7 +11,6 @@ the wall. When that is set forward or back, they do as Debian's cron does:
 
 import abc
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django_tpq.main.durations import Duration, seconds
+from tpq.message import encode
 
 __all__ = ["MISFIRE", "OVERLAP", "Cron", "Every", "Rule"]
 
@@ -61,10 +61,8 @@ class Rule(abc.ABC):
             raise TypeError(f"args must be a list or a tuple, not {self.args!r}")
         if not isinstance(self.kwargs, Mapping):
             raise TypeError(f"kwargs must be a dict, not {self.kwargs!r}")
-        try:
-            json.dumps([list(self.args), dict(self.kwargs)], allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"args and kwargs of a schedule must be JSON: {error}") from None
+        _json("args", list(self.args))
+        _json("kwargs", dict(self.kwargs))
 
     @abc.abstractmethod
     def after(self, moment: datetime) -> datetime | None:
@@ -227,6 +225,15 @@ def _zone(name: Any) -> ZoneInfo:
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _json(name: str, value: Any) -> None:
+    """Whether PostgreSQL keeps it as it is."""
+    try:
+        encode(value)
+    except (TypeError, ValueError) as error:
+        why = str(error).replace("body", name, 1)
+        raise TypeError(f"args and kwargs of a schedule must be JSON: {why}") from None
 
 
 def _duration(name: str, value: Any) -> timedelta:
