@@ -715,7 +715,9 @@ def test_a_row_that_can_not_even_be_read_stops_no_other(clock, column):
     with connection.cursor() as cursor:
         errors = dict(cursor.execute("SELECT name, error FROM tpq_schedule").fetchall())
     assert errors["fine"] == ""
-    assert column == "next_at" or errors["bad"].startswith("DataError: its row has a value that can not be read")
+    assert column == "next_at" or errors["bad"].startswith(
+        "DataError: its row has a value that can not be read"
+    )
 
 
 def test_without_its_table_an_executor_goes_on(clock, caplog):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_tpq.futures import CallExpired, Future
 from django_tpq.futures.models import CallQueue, Schedule
 from django_tpq.futures.moments import ahead
+from django_tpq.futures.ticking import Ticker
 from django_tpq.main.errors import QueueEmpty
 from django_tpq.testing import assert_enqueued, clock, run_pending
 from tests.testapp import tasks
@@ -194,6 +195,20 @@ def test_a_leap_goes_from_slot_to_slot_and_nobody_runs_the_calls_meanwhile(hourl
     with clock() as moved:
         moved.advance(DAY)
         assert outcomes() == ["returned"] * calls
+
+
+def test_a_long_leap_over_a_schedule_of_seconds_does_not_stop_at_each_slot(hourly, monkeypatch):
+    Schedule.objects.update(every=timedelta(seconds=1), overlap="skip")
+    looks, look = [], Ticker._look
+    monkeypatch.setattr(Ticker, "_look", lambda self, connection: looks.append(1) or look(self, connection))
+    with clock() as moved:
+        for _ in range(3):
+            moved.advance(30 * DAY)
+            assert outcomes() == ["returned"]
+            hourly.refresh_from_db()
+            assert hourly.last_at + 29 * DAY < hourly.skipped_at < hourly.next_at
+            assert hourly.skipped_at <= moved.now() < hourly.next_at + timedelta(seconds=5)
+    assert len(looks) < 30
 
 
 def test_a_schedule_that_can_not_be_followed_is_no_reason_to_fail(hourly):

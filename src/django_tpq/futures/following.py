@@ -17,7 +17,7 @@ from django_tpq.futures.decorators import TaskFunction
 from django_tpq.futures.dispatch import insert_on
 from django_tpq.futures.errors import UnknownTask
 from django_tpq.futures.registry import find, names
-from django_tpq.futures.slots import jitter_of, plan
+from django_tpq.futures.slots import jitter_of, plan, skipped_until
 from tpq.own import cursor_of
 from tpq.schedules import Entry
 from tpq.session import impatient
@@ -26,6 +26,7 @@ from tpq.table import QueueTable
 __all__ = ["BUSY", "CannotFollow", "Followed", "Task", "follow", "in_code", "task_of", "written"]
 
 Task = TaskFunction[Any, Any]
+NOT_AT_ALL = timedelta(0)
 BUSY = timedelta(milliseconds=50)
 """How long an executor's loop, and all calls with it, waits for a lock that somebody else's transaction holds."""
 
@@ -91,8 +92,13 @@ def _require_in_code(name: str, task: Task) -> None:
         )
 
 
-def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Followed:
+def follow(
+    entry: Entry, alias: str, connection: psycopg.Connection[Any], idle: timedelta = NOT_AT_ALL
+) -> Followed:
     """Enqueue the calls of a locked schedule's due slots; its row as it is then.
+
+    Args:
+        idle: for how long from now nobody runs calls: slots that would overlap until then need not be waited for.
 
     Raises:
         CannotFollow, TypeError, ValueError: its row and its task do not fit; the text says why.
@@ -119,6 +125,9 @@ def follow(entry: Entry, alias: str, connection: psycopg.Connection[Any]) -> Fol
                 calls.append(call)
                 entry = entry._replace(last_at=slot, last_call=str(call))
                 is_busy = rule.overlap == "skip"
+    if is_busy and idle > NOT_AT_ALL and entry.next_at is not None:
+        rest = skipped_until(rule, entry.next_at.astimezone(UTC), entry.now.astimezone(UTC) + idle)
+        entry = entry._replace(next_at=rest.next_at, skipped_at=rest.skipped or entry.skipped_at)
     return Followed(entry, task, calls)
 
 

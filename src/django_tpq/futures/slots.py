@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django_tpq.futures.schedules import Rule
 from django_tpq.main.durations import seconds
 
-__all__ = ["MOST", "Plan", "jitter_of", "plan"]
+__all__ = ["MOST", "Plan", "jitter_of", "plan", "skipped_until"]
 
 MOST = 100
 """Slots that get their call at once, at most: the newest. What came before them is skipped."""
@@ -42,6 +42,12 @@ def plan(rule: Rule, next_at: datetime, now: datetime) -> Plan:
     known = [*missed, *late]
     place = len(known) - min(MOST, len(late) + min(wanted, len(missed)))
     return Plan(known[place:], known[place - 1] if place else None, rule.after(now))
+
+
+def skipped_until(rule: Rule, next_at: datetime, until: datetime) -> Plan:
+    """What to do if no slot up to a moment gets its call."""
+    newest = _newest(rule, next_at - BEFORE, until, 1)
+    return Plan([], newest[-1] if newest else None, rule.after(until))
 
 
 def jitter_of(rule: Rule, name: str, slot: datetime) -> timedelta:
