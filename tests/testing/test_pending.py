@@ -20,7 +20,7 @@ from django_tpq.futures import (
 from django_tpq.futures.models import CallQueue, Result, Task
 from django_tpq.futures.signals import task_finished
 from django_tpq.testing import TaskTestMixin, run_pending
-from tests.testapp import tasks
+from tests.testapp import long_tasks, tasks
 
 
 class TestInsideATestCase(TaskTestMixin, TestCase):
@@ -162,6 +162,13 @@ class TestInsideATestCase(TaskTestMixin, TestCase):
         seen = Task.objects.get(name="tests.testapp.tasks.fail")
         assert (seen.total, seen.failures, seen.running) == (1, 1, 0)
         assert told == [("tests.testapp.tasks.fail", future.id, True)]
+
+    def test_their_progress_is_told(self):
+        future, silent = long_tasks.count.delay(3, 0), tasks.add.delay(1, 2)
+        run_pending()
+        seen = future.progress()
+        assert (seen.done, seen.total, seen.text) == (3, 3, "number 3")
+        assert silent.progress() is None
 
     def test_the_order_is_that_of_an_executor(self):
         for priority in (0, 5, -3):

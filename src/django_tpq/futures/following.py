@@ -88,7 +88,7 @@ def _require_in_code(name: str, task: Task) -> None:
         )
     if task.name != name:
         raise CannotFollow(
-            f"the task {name!r} is {task.name!r} now, and so is its schedule, which has a row of its own: delete this one"
+            f"the task {name!r} is {task.name!r} now, and so is its schedule, which has its own row: delete this one"
         )
 
 

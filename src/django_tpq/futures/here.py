@@ -27,6 +27,7 @@ from django_tpq.futures.losses import deliver_losses
 from django_tpq.futures.options import LANES
 from django_tpq.futures.outcomes import Failure, Outcome, Refused
 from django_tpq.futures.postman import Postman
+from django_tpq.futures.reports import Reports
 from django_tpq.futures.results import store
 from django_tpq.futures.runner import Runner
 from tpq.heartbeat import Moved
@@ -72,7 +73,8 @@ class Here:
 
     def __init__(self, alias: str) -> None:
         self._wrapper: BaseDatabaseWrapper = connections[alias]
-        self._tally, self._runner = Tally("tpq_tally"), Runner()
+        self._tally, self._reports = Tally("tpq_tally"), Reports()
+        self._runner = Runner(report=self._reports.take)
         self._delivery = Delivery(self._tally, _Handed(self._wrapper))
         self._consumer = -secrets.randbits(62) - 1  # no executor's
         self._tables: dict[str, QueueTable[Claimed]] = {}
@@ -121,6 +123,7 @@ class Here:
                 stack.enter_context(_unbroken(wrapper))
             outcome = self._outcome(call)
         self._wrapper.ensure_connection()  # a task may close it
+        self._reports.flush(self._connection)
         if outcome is None:
             return self._lose(table, call)
         self._delivery.settle(self._connection, [Ended(table, call, outcome)], again=False)
