@@ -257,6 +257,18 @@ def test_when_the_period_is_over_there_may_be_another(by_hand):
         assert hourly.delay(1) == second
 
 
+def test_a_period_that_ends_between_two_looks_is_followed_by_the_next_one(by_hand, monkeypatch):
+    hourly, take, is_held = tasks.index.using(unique_for=3600), KeyTable.take, [True]
+
+    def taken_late(self, *args, **options):
+        return False if is_held and is_held.pop() else take(self, *args, **options)
+
+    monkeypatch.setattr(KeyTable, "take", taken_late)
+    first = hourly.delay(1)
+    by_hand.work()
+    assert hourly.delay(1) == first
+
+
 def test_a_call_that_has_not_ended_holds_its_key_longer_than_the_period(transactional_db):
     hourly = tasks.index.using(unique_for=1, delay=86400)
     first = hourly.delay(1)

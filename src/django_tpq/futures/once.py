@@ -69,8 +69,9 @@ def hold(cursor: Cursor, options: TaskOptions, key: str, call: CallId, *, force:
     """
     assert options.unique_for is not None  # noqa: S101 - asked before
     table = KeyTable(cursor, ahead.get())
-    if not table.take(key, call, seconds(options.unique_for), force=force) and (other := table.holder(key)):
-        raise _Held(CallId(*other))
+    while not table.take(key, call, seconds(options.unique_for), force=force):
+        if other := table.holder(key):  # else its period has ended just now
+            raise _Held(CallId(*other))
 
 
 def _insert(
