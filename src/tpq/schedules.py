@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from tpq.arrays import numbers
@@ -121,9 +121,14 @@ class ScheduleTable:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    """A row, whose JSON may come as text: Django has its connections do so."""
-    entry = Entry(*row)
+    """A row, whose JSON may come as text, and its moments without a time zone: Django has its connections do so."""
+    entry = Entry(*(_aware(value) if isinstance(value, datetime) else value for value in row))
     return entry._replace(args=_decoded(entry.args), kwargs=_decoded(entry.kwargs))
+
+
+def _aware(moment: datetime) -> datetime:
+    """With USE_TZ off Django means the time zone of the process, which it sets."""
+    return moment if moment.utcoffset() is not None else moment.astimezone(UTC)
 
 
 def _decoded(value: Any) -> Any:

@@ -4,9 +4,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from django_tpq.futures import CallExpired, Future
+from django_tpq.futures import CallExpired, Future, ticking
 from django_tpq.futures.models import CallQueue, Schedule
 from django_tpq.futures.moments import ahead
 from django_tpq.futures.ticking import Ticker
@@ -209,6 +210,42 @@ def test_a_long_leap_over_a_schedule_of_seconds_does_not_stop_at_each_slot(hourl
             assert hourly.last_at + 29 * DAY < hourly.skipped_at < hourly.next_at
             assert hourly.skipped_at <= moved.now() < hourly.next_at + timedelta(seconds=5)
     assert len(looks) < 30
+
+
+def test_a_leap_over_too_many_calls_says_how_to_do_without(hourly, monkeypatch):
+    monkeypatch.setattr(ticking, "FAR", 50)
+    Schedule.objects.update(overlap="queue")
+    with clock() as moved:
+        with pytest.raises(RuntimeError, match=r"Schedule\.objects\.update\(enabled=False\)"):
+            moved.move_to(NEW_YEAR)
+        Schedule.objects.update(enabled=False)
+        moved.move_to(NEW_YEAR)
+
+
+# Without time zones ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def berlin(settings):
+    """A project with USE_TZ off."""
+    settings.TIME_ZONE, settings.USE_TZ = "Europe/Berlin", False
+    connection.close()
+    return settings
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_moves_with_use_tz_off_too(berlin):
+    Schedule.objects.create(
+        name="at nine", task="tests.testapp.tasks.slot", cron="0 9 * * *", timezone="Asia/Tokyo"
+    )
+    mine = Schedule(name="mine", task="tests.testapp.tasks.slot", every=HOUR, start_at=datetime(2026, 1, 1))  # noqa: DTZ001
+    mine.full_clean()
+    mine.save()
+    with clock() as moved:
+        moved.move_to(NEW_YEAR)
+        assert abs(timezone.make_aware(moved.now()) - NEW_YEAR) < timedelta(minutes=1)
+        assert sorted(ran.task for ran in run_pending()) == ["tests.testapp.tasks.slot"] * 2
+    assert set(Schedule.objects.values_list("error", flat=True)) == {""}
 
 
 def test_a_schedule_that_can_not_be_followed_is_no_reason_to_fail(hourly):

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from django_tpq.futures.registry import Registered
@@ -48,10 +48,15 @@ def rule_of(row: Row) -> Rule:
         name: getattr(row, name) for name in ("args", "kwargs", "misfire", "grace", "overlap", "jitter")
     }
     if row.every is not None:
-        return Every(row.every, start=row.start_at, **alike)
+        return Every(row.every, start=_aware(row.start_at), **alike)
     cron = Cron(row.cron, tz=row.timezone, **alike)
     cron.require()
     return cron
+
+
+def _aware(start: datetime | None) -> datetime | None:
+    """What Django reads with USE_TZ off is in the time zone of the process."""
+    return start.astimezone(UTC) if start is not None and start.utcoffset() is None else start
 
 
 def row_of(name: str, rule: Rule, time_zone: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connections
+from django.utils import timezone
 
 from django_tpq.conf import settings
 from django_tpq.futures import queues
@@ -24,7 +25,8 @@ class Clock:
     """What counts as now for delays, `run_after`, retries, leases and periodic tasks."""
 
     def now(self) -> datetime:
-        """What counts as now: the server's clock, and by how much this one is ahead of it."""
+        """What counts as now: the server's clock, and by how much this one is ahead of it. With USE_TZ off it has no time
+        zone, as Django's own."""
         alias = queues.manager(next(iter(settings.QUEUES))).db_for_queue
         moment = server.now(connections[alias].cursor)
         return moment + ahead.get()
@@ -50,7 +52,8 @@ class Clock:
         """
         if not isinstance(moment, datetime) or moment.utcoffset() is None:
             raise TypeError(f"move_to() needs a datetime with a time zone, not {moment!r}")
-        _pass(moment - self.now())
+        now = self.now()
+        _pass(moment - (timezone.make_aware(now) if timezone.is_naive(now) else now))
 
 
 @contextlib.contextmanager
