@@ -44,7 +44,7 @@ AGAIN = 60.0
 """Seconds until the next try with schedules that could not be followed here, unless they are changed before."""
 AT_ONCE = 10
 """Schedules in one turn of the loop."""
-FAR = 20_000
+FAR = 10_000
 """Looks of a leap after which it is most likely that a schedule of seconds is led over years."""
 LONGEST = 10_000
 """Characters of an error."""
