@@ -25,8 +25,8 @@ class Clock:
     """What counts as now for delays, `run_after`, retries, leases and periodic tasks."""
 
     def now(self) -> datetime:
-        """What counts as now: the server's clock, and by how much this one is ahead of it. With USE_TZ off it has no time
-        zone, as Django's own."""
+        """What counts as now: the server's clock, and by how much this one is ahead of it. It has a time zone as USE_TZ
+        says."""
         alias = queues.manager(next(iter(settings.QUEUES))).db_for_queue
         moment = server.now(connections[alias].cursor)
         return moment + ahead.get()
