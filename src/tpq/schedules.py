@@ -122,7 +122,8 @@ class ScheduleTable:
 
 def _entry(row: Sequence[Any]) -> Entry:
     """A row, whose JSON may come as text, and its moments without a time zone: Django has its connections do so."""
-    entry = Entry(*(_aware(value) if isinstance(value, datetime) else value for value in row))
+    values: list[Any] = [_aware(value) if isinstance(value, datetime) else value for value in row]
+    entry = Entry(*values)
     return entry._replace(args=_decoded(entry.args), kwargs=_decoded(entry.kwargs))
 
 
