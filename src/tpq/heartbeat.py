@@ -16,7 +16,7 @@ import psycopg
 from tpq.statements import compose
 from tpq.table import QueueTable
 
-__all__ = ["BEAT", "PATIENCE", "Beat", "Heart", "Moved"]
+__all__ = ["BEAT", "PATIENCE", "Beat", "Heart", "Moved", "served"]
 
 BEAT = 2.0
 """Seconds between beats."""
@@ -47,6 +47,12 @@ class Moved(NamedTuple, Generic[Row]):
     queue: str
     state: str
     row: Row
+
+
+def served(connection: psycopg.Connection[Any], table: str) -> set[str]:
+    """The queues that living consumers serve."""
+    values = {"patience": timedelta(seconds=PATIENCE)}
+    return {row[0] for row in connection.execute(compose("consumers/serving", table), values)}
 
 
 class Heart(Generic[Row]):

@@ -91,6 +91,15 @@ def test_the_cause_is_part_of_the_remote_traceback(raised):
     assert "inner cause" in notes(raised(make))
 
 
+def test_an_error_of_great_length_does_not_fill_the_log(by_hand, caplog):
+    tasks.fail_at_length.delay(1_000_000)
+    by_hand.work()
+    (record,) = [record for record in caplog.records if "fail_at_length failed" in record.getMessage()]
+    assert record.exc_info is None
+    assert "ValueError" in record.getMessage()
+    assert len(record.getMessage()) < 200_000
+
+
 def test_the_remote_traceback_is_shown_where_the_exception_is(done):
     with pytest.raises(tasks.Trouble) as caught:
         done(tasks.fail, "boo").result()

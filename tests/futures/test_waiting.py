@@ -8,13 +8,16 @@ import sys
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from django_tpq.futures import Future, ResultTimeout
 from django_tpq.futures import arrivals as arrivals_module
+from django_tpq.main.models import Consumer
 from tests.testapp import tasks
 from tpq.results import Result, ResultTable, ring
 
@@ -284,3 +287,50 @@ def test_a_result_is_there_within_moments_of_its_bell(by_hand, waiter, eventuall
     waiter(future, answers)
     by_hand.work()
     eventually(lambda: assert_equal(answers, [3]), within=1.0)
+
+
+# Nobody there ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hints(caplog, monkeypatch):
+    """What somebody is told who waits in vain for a second."""
+    monkeypatch.setattr(arrivals_module, "IN_VAIN", 0.2)
+
+    def hints(future):
+        with pytest.raises(ResultTimeout):
+            future.result(wait=1)
+        return [text for text in caplog.messages if "waited for" in text]
+
+    return hints
+
+
+def test_who_waits_where_no_executor_is_alive_is_told_so(hints):
+    (hint,) = hints(tasks.add.delay(1, 2))
+    assert hint == (
+        "1 call(s) of the queue 'default' are waited for, and no executor that serves it is alive: "
+        "`manage.py executor` starts one"
+    )
+
+
+def test_who_waits_where_one_serves_the_queue_is_not(hints):
+    Consumer.objects.create(host="here", pid=1, version="1", queues=["mail", "default"], beat_at=Now())
+    assert hints(tasks.add.using(delay=60).delay(1, 2)) == []
+
+
+@pytest.mark.parametrize("changes", [{"queues": ["mail"]}, {"lost_at": Now()}, {"beat_at": Now() - HOUR}])
+def test_one_that_serves_another_queue_or_is_lost_is_none(hints, changes):
+    row = {"host": "here", "pid": 1, "version": "1", "queues": ["default"], "beat_at": Now()}
+    Consumer.objects.create(**row | changes)
+    assert len(hints(tasks.add.delay(1, 2))) == 1
+
+
+def test_where_consumers_may_not_be_read_nothing_is_said_and_results_come(hints, monkeypatch, by_hand):
+    def served(connection, table):
+        raise psycopg.errors.InsufficientPrivilege("permission denied for table tpq_consumer")
+
+    monkeypatch.setattr(arrivals_module, "served", served)
+    call = tasks.add.delay(1, 2)
+    assert hints(call) == []
+    by_hand.work()
+    assert call.result(wait=5) == 3

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from django_tpq.futures.calls import CallId
 from django_tpq.futures.lookup import Arrival, look_up
 from django_tpq.main.connections import connect, listener
 from tpq.backoff import RECONNECT
+from tpq.heartbeat import served
 from tpq.results import CHANNEL, PREFIX
 from tpq.waiting import POLL_FIRST, POLL_GROWTH
 
@@ -36,6 +38,10 @@ LINGER = 10.0
 LATELY = 1.0
 """Seconds that rings are remembered."""
 CHUNK = 1000
+IN_VAIN = 5.0
+"""Seconds of waiting after which it is looked whether anybody runs such calls."""
+IN_VAIN_AGAIN = 60.0
+"""And after that."""
 
 Callback = Callable[[Arrival], None]
 
@@ -150,6 +156,7 @@ class Arrivals:
     def _look_for(self, connection: psycopg.Connection[Any], ear: Any) -> None:
         """Look until nobody waits any more: for the fresh at once; for all now and then, however busy the bell is."""
         pause = due = 0.0
+        doubt_at = time.monotonic() + IN_VAIN
         while self._waiters:
             everything = time.monotonic() >= due
             self._look(connection, self._take(everything=everything))
@@ -157,11 +164,30 @@ class Arrivals:
             if everything:
                 pause = min(longest, max(first, pause * POLL_GROWTH))
                 due = time.monotonic() + pause
+            if time.monotonic() >= doubt_at:
+                doubt_at = time.monotonic() + self._tell_who_is_missing(connection)
             with self._wake:
                 self._wake.wait_for(self._is_woken, max(0.0, due - time.monotonic()))
                 if self._is_restless:  # somebody is new, or the bell has changed: look for all again soon
                     self._is_restless, pause = False, 0.0
                     due = min(due, time.monotonic() + first)
+
+    def _tell_who_is_missing(self, connection: psycopg.Connection[Any]) -> float:
+        """Say which queues have no executor; after how many seconds to look again. Not every role may see executors."""
+        try:
+            alive = served(connection, "tpq_consumer")
+        except psycopg.errors.InsufficientPrivilege:
+            return float("inf")
+        with self._wake:
+            queues = Counter(waiters[0].call.queue for waiters in self._waiters.values())
+        for queue in queues.keys() - alive:
+            logger.warning(
+                "%s call(s) of the queue %r are waited for, and no executor that serves it is alive: "
+                "`manage.py executor` starts one",
+                queues[queue],
+                queue,
+            )
+        return IN_VAIN_AGAIN
 
     def _is_woken(self) -> bool:
         return bool(self._fresh) or not self._waiters

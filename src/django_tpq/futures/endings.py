@@ -90,7 +90,9 @@ def _tell_failed(call: Claimed, kind: str, error: BaseException) -> None:
     if isinstance(error, CallCancelled):
         logger.info("call %s of %s was cancelled while it ran", call.call, call.task)
     else:
-        logger.error("call %s of %s failed: %s", call.call, call.task, kind, exc_info=_shown(error))
+        shown = _shown(error)
+        text = kind if shown else f"{kind}\n{clean(_traceback(error))}"
+        logger.error("call %s of %s failed: %s", call.call, call.task, text, exc_info=shown)
 
 
 def failed(call: Claimed, how: Codec, error: BaseException, started: float) -> Failure:
@@ -154,12 +156,12 @@ def cancelled_record(token: str, error: CallCancelled) -> bytes:
 
 
 def _shown(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
-    """What handlers of logs show of an error; None: its own code, or its text, would break them."""
+    """What handlers of logs show of an error; None: its own code, or its text, would break or fill them."""
     try:
-        "".join(traceback.format_exception(error)).encode()
+        text = "".join(traceback.format_exception(error)).encode()
     except BaseException:  # noqa: BLE001 - an exception's own code may raise anything
         return None
-    return type(error), error, error.__traceback__
+    return (type(error), error, error.__traceback__) if len(text) <= TEXT_LIMIT else None
 
 
 def _type(error: BaseException) -> str:
