@@ -141,7 +141,7 @@ def test_an_id_that_is_read_is_written_alike(text):
 @many
 @given(st.one_of(st.none(), st.text()))
 def test_no_notification_disturbs_who_hears_it(payload):
-    consumer = Consumer(connect=None, tables=None, handler=MagicMock(), board=None, lanes=Lanes(1))  # type: ignore[arg-type]
+    consumer = Consumer(connect=None, tables=None, handler=MagicMock(), board=MagicMock(), lanes=Lanes(1))
     consumer.rung(payload)
     Arrivals("default")._rung(payload)
 
