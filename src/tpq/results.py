@@ -36,7 +36,12 @@ class ResultTable:
         self._cursor = cursor
 
     def put(self, results: Sequence[Result]) -> None:
-        """Keep results; of several of one token (somebody has copied a row) the last."""
+        """Keep results; of several of one token (somebody has copied a row) the last.
+
+        Raises:
+            psycopg.errors.UniqueViolation: one of many is there already. Put alone, it takes the other's place.
+        """
+        name = "results/put" if len(results) == 1 else "results/add"
         by_ttl: dict[timedelta, list[Result]] = {}
         for result in {result.token: result for result in results}.values():
             by_ttl.setdefault(result.ttl, []).append(result)
@@ -44,7 +49,7 @@ class ResultTable:
             for ttl, alike in by_ttl.items():
                 tokens, records = texts([r.token for r in alike]), binaries([r.record for r in alike])
                 values = {"tokens": tokens, "records": records, "ttl": ttl}
-                cursor.execute(compose("results/put", self.name), values)
+                cursor.execute(compose(name, self.name), values)
 
     def get(self, tokens: Sequence[str]) -> dict[str, bytes]:
         """The results that are there, by token."""
