@@ -45,6 +45,20 @@ def test_a_coroutine_is_cancelled_and_clears_up(executor, tmp_path):
     assert (tmp_path / "notes").read_text() == "cleared up\n"
 
 
+@pytest.mark.parametrize(
+    "options", [{"executor": "thread"}, {"executor": "process"}, {"executor": "thread", "atomic": True}]
+)
+def test_a_coroutine_is_cancelled_wherever_it_runs_and_its_process_lives_on(executor, tmp_path, options):
+    process = executor("-t", "1", "--workers", "1")
+    before = process.children()
+    error = tasks.wait_and_clear_up.using(**options).delay(str(tmp_path / "notes")).exception(wait=20)
+    assert isinstance(error, CallTimeout)
+    assert options["executor"] == "process" or "in _deeper" in str(error)
+    assert (tmp_path / "notes").read_text().split("\n")[:2] == ["begun", "cleared up"]
+    assert tasks.count.delay(1, 0.0).exception(wait=20) is None
+    assert process.children() == before
+
+
 def test_a_process_is_ended_and_clears_up(executor, tmp_path):
     executor("-t", "1", "--workers", "1")
     with pytest.raises(CallTimeout, match="in hold"):

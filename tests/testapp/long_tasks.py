@@ -375,6 +375,15 @@ async def wait_in_depth() -> None:
     await _deeper()
 
 
+@task(timeout=0.5)
+async def wait_and_clear_up(path: str) -> None:
+    write(path, "begun")
+    try:
+        await _deeper()
+    finally:
+        write(path, "cleared up")
+
+
 async def _deeper() -> None:
     await asyncio.sleep(30)
 

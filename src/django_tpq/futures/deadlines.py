@@ -97,6 +97,11 @@ class Guard:
         timers.after(self._seconds, self)
         return self
 
+    def aim(self, interrupt: Callable[[], None], stack: Callable[[], str]) -> None:
+        """From now on it runs elsewhere, and is interrupted by this."""
+        with self._lock:
+            self._interrupt, self._stack = interrupt, stack
+
     def end(self) -> None:
         """It has ended: from here on nothing interrupts it."""
         with self._lock:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from asgiref.sync import async_to_sync
-
 from django_tpq.futures.calls import BadSignature, Claimed, unpack
 from django_tpq.futures.carried import has_expired, options_of
 from django_tpq.futures.codecs import Codec, usual
@@ -20,6 +18,7 @@ from django_tpq.futures.endings import failed, given_up, raised, refused, return
 from django_tpq.futures.errors import CallCancelled, CallExpired, CallTimeout, UnknownTask
 from django_tpq.futures.options import TaskOptions
 from django_tpq.futures.outcomes import Failure, Outcome
+from django_tpq.futures.own_loop import interruption, waited_for
 from django_tpq.futures.registry import Registered, find, finder
 from django_tpq.futures.signals import task_started
 
@@ -177,7 +176,7 @@ class Runner:
             if value is not None and inspect.iscoroutine(
                 value
             ):  # not whatever can be awaited: it may be a future
-                value = async_to_sync(_awaited)(value)
+                value = waited_for(value, guard)
             if guard:
                 _leave(guard)
             return ready.returned(value)
@@ -221,13 +220,7 @@ class Runner:
         return self._guard(ready, lambda: interrupt_thread(ident), lambda: stack_of_thread(ident))
 
     def _guard_of_task(self, ready: Ready) -> Guard | None:
-        if ready.options.timeout is None:
-            return None
-        task, loop, ident = asyncio.current_task(), asyncio.get_running_loop(), threading.get_ident()
-        assert task is not None  # noqa: S101 - a coroutine of ours runs in one
-        return self._guard(
-            ready, lambda: loop.call_soon_threadsafe(task.cancel), lambda: _stack_of(task, loop, ident)
-        )
+        return None if ready.options.timeout is None else self._guard(ready, *interruption())
 
     def _guard(self, ready: Ready, interrupt: Callable[[], Any], stack: Callable[[], str]) -> Guard | None:
         seconds, on_stuck = ready.options.seconds, self._on_stuck
@@ -243,19 +236,6 @@ def _leave(guard: Guard) -> None:
     interrupt_thread(threading.get_ident(), None)
 
 
-def _stack_of(task: "asyncio.Task[Any]", loop: asyncio.AbstractEventLoop, ident: int) -> str:
-    """Where a coroutine is: it keeps the loop from all others, or it waits somewhere."""
-    if asyncio.current_task(loop) is task:
-        return stack_of_thread(ident)
-    frames: list[Any] = []
-    coroutine: Any = task.get_coro()
-    while frame := getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None):
-        frames.append(frame)
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-    lines = (f'  File "{f.f_code.co_filename}", line {f.f_lineno}, in {f.f_code.co_name}' for f in frames)
-    return "\n".join(line for line in lines if "django_tpq/futures/" not in line) or stack_of_thread(ident)
-
-
 @contextlib.contextmanager
 def _in_vain(call: Claimed) -> Iterator[None]:
     """Whoever is told that a call has failed may fail himself: the call has ended all the same."""
@@ -263,7 +243,3 @@ def _in_vain(call: Claimed) -> Iterator[None]:
         yield
     except Exception:
         logger.exception("somebody who is told of call %s of %s has failed", call.call, call.task)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
