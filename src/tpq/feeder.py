@@ -56,7 +56,8 @@ class Feeder(Generic[M]):
             if self._crew.is_ours(item):
                 message = item.message
                 self._board.begin(slot, item.table, message.id, self._name(message), message.deliveries)
-                self._side.start(item.message, functools.partial(self._done, slot, item))
+                is_ours = functools.partial(self._crew.is_ours, item)
+                self._side.start(item.message, functools.partial(self._done, slot, item), is_ours)
             else:
                 self._free.put(slot)
                 self._crew.ended(item, None)

@@ -29,8 +29,13 @@ class Side(Protocol[M_contra]):
     def is_wanted(self) -> bool:
         """Whether to look for its messages all the time; else only when somebody has seen one."""
 
-    def start(self, message: M_contra, done: Callable[[Any], None]) -> None:
-        """Begin to run one. `done` is called once with what came out, from any thread, before this returns or later."""
+    def start(self, message: M_contra, done: Callable[[Any], None], is_ours: Callable[[], bool]) -> None:
+        """Begin to run one.
+
+        Args:
+            done: is called once with what came out, from any thread, before this returns or later; None: it never ran.
+            is_ours: whether it may still be begun, for who does not do so at once. May wait for the answer.
+        """
 
     def close(self) -> None:
         """End: what still runs is given up."""

@@ -6,7 +6,7 @@ from django.db import OperationalError, connections, transaction
 from django_tpq.futures import atomically
 from django_tpq.futures.atomically import Atomic
 from django_tpq.futures.models import CallQueue, Task
-from django_tpq.futures.outcomes import Again, Postponed, Settled
+from django_tpq.futures.outcomes import Again, Failure, Postponed, Settled
 from django_tpq.futures.runner import Runner
 from tests.testapp import long_tasks as tasks
 from tests.testapp.models import PlainQueue
@@ -72,6 +72,36 @@ def test_a_failed_commit_is_tried_again_and_counts_no_attempt(atomic, bodies, mo
     atomic.settle(*ended)
     row = CallQueue.objects.get()
     assert (row.state, row.attempt) == ("waiting", 0)
+
+
+@pytest.mark.parametrize("name", ["DeadlockDetected", "SerializationFailure", "DiskFull", "AdminShutdown"])
+def test_what_the_server_rolls_back_is_tried_again_and_counts_no_attempt(atomic, bodies, caplog, name):
+    call = tasks.fail_for_the_server.delay("a", name)
+    ((_, _, outcome),) = ended = atomic.run(*atomic.claim())
+    assert type(outcome) is Postponed
+    assert bodies() == []
+    assert "was rolled back, and is tried again: the server's own text" in caplog.text
+    atomic.settle(*ended)
+    assert CallQueue.objects.get().attempt == 0
+    CallQueue.objects.update(state="ready", due_at=None)
+    atomic.settle(*atomic.run(*atomic.claim()))
+    assert call.result(wait=5) == "a"
+    assert bodies() == ["a"]
+
+
+@pytest.mark.parametrize("name", ["QueryCanceled", "LockNotAvailable", "UniqueViolation"])
+def test_other_errors_of_the_server_are_the_tasks(atomic, bodies, name):
+    tasks.fail_for_the_server.delay("a", name)
+    ((_, _, outcome),) = atomic.run(*atomic.claim())
+    assert type(outcome) is Failure
+    assert bodies() == []
+
+
+def test_what_never_passes_is_the_tasks_in_the_end(atomic, monkeypatch):
+    monkeypatch.setattr(atomically, "PATIENCE", 0)
+    tasks.fail_for_the_server.delay("a", "DiskFull")
+    ((_, _, outcome),) = atomic.run(*atomic.claim())
+    assert type(outcome) is Failure
 
 
 @pytest.mark.parametrize("place", ["thread", "process"])

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
 from django_tpq.futures import CallCancelled, current_call, task
 from django_tpq.logs import context
@@ -90,6 +92,11 @@ def echo_in_process(*args: Any, **kwargs: Any) -> Any:
 @task(executor="process")
 def fail_in_process() -> None:
     raise ValueError("in a process")
+
+
+@task(executor="process")
+def write_in_process(path: str, text: str) -> None:
+    write(path, text)
 
 
 @task(executor="process", max_deliveries=2)
@@ -252,6 +259,15 @@ def enqueue_and_stumble(body: Any) -> int:
     if current_call().attempt == 1:
         raise ValueError("the first time")
     return 2
+
+
+@task(atomic=True)
+def fail_for_the_server(body: Any, name: str) -> Any:
+    """As when PostgreSQL raises this; after the first claim only."""
+    enqueue(body)
+    if current_call().claim_no == 1:
+        raise OperationalError("the server's own text") from getattr(psycopg.errors, name)()
+    return body
 
 
 @task(atomic=True)

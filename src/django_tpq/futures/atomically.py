@@ -24,8 +24,35 @@ logger = logging.getLogger("django_tpq.runner")
 
 PATIENCE = 30
 """Claims of a call after which it is the call that is wrong, not the database."""
+PASSING = {"40", "53", "57", "58"}
+"""Classes of SQLSTATE: deadlocks and serialisation, resources that are used up, an operator, the system."""
+CANCELLED = "57014"
+"""But not this one: the statement took longer than it may."""
 LONGEST = 30
 """Seconds until a call is tried again after the database was away, at most."""
+
+
+OfError = Callable[[BaseException], Outcome]
+
+
+class _Passing:
+    """What errors of the body are: such as pass have the call tried again, whatever its task says of attempts.
+
+    Args:
+        of_error: what all others are.
+    """
+
+    def __init__(self, call: Claimed, of_error: OfError) -> None:
+        self._call, self._of_error = call, of_error
+        self.has_come = False
+
+    def __call__(self, error: BaseException) -> Outcome:
+        if not _passes(error) or self._call.claim_no > PATIENCE:
+            return self._of_error(error)
+        self.has_come = True
+        told = "call %s of %s was rolled back, and is tried again: %s"
+        logger.warning(told, self._call.call, self._call.task, _line(error))
+        return _later(self._call)
 
 
 class _Undone(Exception):
@@ -46,26 +73,29 @@ class Atomic:
         self,
         call: Claimed,
         options: TaskOptions,
-        run: Callable[[], Outcome],
-        of_error: Callable[[BaseException], Outcome],
+        run: Callable[[OfError], Outcome],
+        of_error: OfError,
     ) -> Outcome:
         """Run a call and settle it at once; what is left to do for it."""
         manager = queues.manager(call.queue)
         alias, committed = manager.db_for_queue, list[Settled]()
         table = QueueTable(manager.model._meta.db_table, connections[alias].cursor, COLUMNS, tuple)
         outcome: Outcome | None = None
+        passing = _Passing(call, of_error)
         was_closed, connection = False, None
         try:
             with transaction.atomic(using=alias, durable=True):
                 connection = connections[alias].connection
                 transaction.on_commit(lambda: committed.append(settled), using=alias)
                 _limit(alias, options.seconds)
-                outcome = run()
+                outcome = run(passing)
                 was_closed = connections[alias].closed_in_transaction
+                if passing.has_come:
+                    raise _Undone
                 settled = self._settled(table, call, outcome)
         except _Undone:
             assert outcome is not None  # noqa: S101 - it is raised for one
-            if was_closed or _is_still(alias, connection):
+            if was_closed or passing.has_come or _is_still(alias, connection):
                 return outcome
             logger.warning("call %s of %s has lost its connection: it is tried again", call.call, call.task)
             return _later(call)
@@ -92,6 +122,12 @@ class Atomic:
         if settled is None:  # whoever settles this outcome anew finds so, too, and says it
             raise _Undone
         return settled
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the server has rolled the transaction back for reasons that are not the task's."""
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return isinstance(error, OperationalError) and state[:2] in PASSING and state != CANCELLED
 
 
 def _is_still(alias: str, connection: Any) -> bool:

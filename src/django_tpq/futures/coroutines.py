@@ -58,8 +58,10 @@ class AsyncLane:
         """Whether there are such tasks here."""
         return uses(EXECUTOR)
 
-    def start(self, message: Claimed, done: Callable[[Any], None]) -> None:
-        """Run a call."""
+    def start(
+        self, message: Claimed, done: Callable[[Any], None], is_ours: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Run a call, at once."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._run, args=(self._loop,), name="tpq-async", daemon=True).start()

@@ -73,13 +73,24 @@ class Foreman:
         self.has_verified = False
         """Whether a worker has seen a right signature."""
 
-    def run(self, call: Claimed, is_cancelled: Callable[[Claimed], bool] = lambda call: False) -> Outcome:
-        """Run a call; what it ended with. Raises nothing."""
+    def run(
+        self,
+        call: Claimed,
+        is_cancelled: Callable[[Claimed], bool] = lambda call: False,
+        is_ours: Callable[[], bool] = lambda: True,
+    ) -> Outcome | None:
+        """Run a call; what it ended with. Raises nothing.
+
+        Args:
+            is_ours: asked when a worker has come up: that takes a while, in which the executor may have been taken for
+                dead. If it is not, the call does not begin, and there is no outcome.
+        """
         self._is_cancelled, started = False, time.monotonic()
         if is_cancelled(call):
             return given_up(call, CallCancelled(f"task {call.task}: call {call.call} was cancelled"), started)
         try:
-            self._give(call)
+            if not self._give(call, is_ours):
+                return None
         except (OSError, EOFError) as error:
             self.close()
             logger.error("a worker process could not start: %s", error)
@@ -116,7 +127,7 @@ class Foreman:
 
     # The worker -------------------------------------------------------------------------------------------
 
-    def _give(self, call: Claimed) -> None:
+    def _give(self, call: Claimed, is_ours: Callable[[], bool]) -> bool:
         """Give a call to the worker that is there, or to a new one: it may have died since the last."""
         if self._connection is not None:
             try:
@@ -124,10 +135,13 @@ class Foreman:
             except OSError:
                 self.close()
             else:
-                return
+                return True
         self._start()
         assert self._connection is not None  # noqa: S101 - it was just started
-        self._connection.send(tuple(call))
+        if is_ours():
+            self._connection.send(tuple(call))
+            return True
+        return False
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()

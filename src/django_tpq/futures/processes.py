@@ -37,7 +37,9 @@ class ProcessLane:
         self.capacity = capacity
         self._terms, self._report, self._verified = terms, report, verified
         self._is_cancelled = is_cancelled
-        self._jobs: queue.SimpleQueue[tuple[Claimed, Callable[[Any], None]]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Claimed, Callable[[Any], None], Callable[[], bool]]] = (
+            queue.SimpleQueue()
+        )
         self._running: dict[Key, Foreman] = {}
         self._begun: set[Key] = set()
         self._foremen: list[Foreman] = []
@@ -47,15 +49,17 @@ class ProcessLane:
         """Whether there are such tasks here."""
         return uses(EXECUTOR)
 
-    def start(self, message: Claimed, done: Callable[[Any], None]) -> None:
-        """Run a call."""
+    def start(
+        self, message: Claimed, done: Callable[[Any], None], is_ours: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Run a call, unless it is another's when there is a worker for it."""
         self._begun.add(message.key)
         if len(self._begun) > len(self._foremen) < self.capacity:
             foreman = Foreman(self._terms, self._report)
             self._foremen.append(foreman)
             name = f"tpq-worker-{len(self._foremen)}"
             threading.Thread(target=self._work, args=(foreman,), name=name, daemon=True).start()
-        self._jobs.put((message, done))
+        self._jobs.put((message, done, is_ours))
 
     def cancel(self, key: Key) -> None:
         """End a call."""
@@ -69,9 +73,9 @@ class ProcessLane:
 
     def _work(self, foreman: Foreman) -> None:
         while True:
-            message, done = self._jobs.get()
+            message, done, is_ours = self._jobs.get()
             self._running[message.key] = foreman
-            outcome = foreman.run(message, is_cancelled=self._is_cancelled)
+            outcome = foreman.run(message, is_cancelled=self._is_cancelled, is_ours=is_ours)
             self._running.pop(message.key, None)
             self._begun.discard(message.key)
             if foreman.has_verified:

@@ -26,10 +26,9 @@ __all__ = ["Atomically", "Ready", "Runner"]
 
 logger = logging.getLogger("django_tpq.runner")
 
-Atomically = Callable[
-    [Claimed, TaskOptions, Callable[[], Outcome], Callable[[BaseException], Outcome]], Outcome
-]
-"""Runs something and settles what came out in one transaction; the last one says what an error of the commit is."""
+OfError = Callable[[BaseException], Outcome]
+Atomically = Callable[[Claimed, TaskOptions, Callable[[OfError], Outcome], OfError], Outcome]
+"""Runs something and settles what came out in one transaction: it says what errors are, by the last one as a rule."""
 
 
 class Ready(NamedTuple):
@@ -159,13 +158,13 @@ class Runner:
         context = running.set(self._current(ready))
         try:
             if ready.options.atomic and self._atomically is not None:
-                run = lambda: self._in_thread(ready)  # noqa: E731 - it is handed on
+                run = lambda of_error: self._in_thread(ready, of_error)  # noqa: E731 - it is handed on
                 return self._atomically(ready.call, ready.options, run, ready.raised)
-            return self._in_thread(ready)
+            return self._in_thread(ready, ready.raised)
         finally:
             running.reset(context)
 
-    def _in_thread(self, ready: Ready) -> Outcome:
+    def _in_thread(self, ready: Ready, of_error: OfError) -> Outcome:
         guard = None
         try:
             if task_started.receivers:
@@ -185,7 +184,7 @@ class Runner:
                 with contextlib.suppress(Interruption):
                     _leave(guard)
             cause = self._cause(ready, guard, error)
-            outcome = ready.raised(cause)
+            outcome = of_error(cause)
             if isinstance(outcome, Failure) and (tell := getattr(ready.task, "failed", None)):
                 with _in_vain(ready.call):
                     tell(ready.args, ready.kwargs, cause)
