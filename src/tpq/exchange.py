@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tpq.arrays import numbers
 from tpq.floors import Floors, in_order
@@ -26,7 +26,7 @@ class ExchangeTable(QueueTable[Row]):
     """A queue's table whose acks can take a claim along."""
 
     _along: Along | None = None
-    _found: Sequence[Row] = ()
+    _found: tuple[Floors, list[Any]] | None = None
 
     @contextlib.contextmanager
     def claiming(self, along: Along | None) -> Iterator[None]:
@@ -38,9 +38,17 @@ class ExchangeTable(QueueTable[Row]):
             self._along = None
 
     def found(self) -> Sequence[Row]:
-        """What was claimed along, once."""
-        found, self._found = self._found, ()
-        return found
+        """What was claimed along, once. Its floors hear of it now: until then it may be undone."""
+        found, self._found = self._found, None
+        if found is None:
+            return ()
+        floors, rows = found
+        floors.claimed(rows)
+        return [self._row(row[2:-1]) for row in rows]
+
+    def undone(self) -> None:
+        """The transaction in which something was claimed along was rolled back: nothing was, and nothing goes now."""
+        self._along = self._found = None
 
     def ack(self, receipts: Sequence[tuple[int, int]]) -> set[int]:
         """Finish messages; with receipts of one claim number, and a claim that waits, both at once."""
@@ -62,6 +70,5 @@ class ExchangeTable(QueueTable[Row]):
         rows = self._rows(statement, given | levels._asdict())
         kept = rows[0][-1]
         rows = in_order(rows) if rows[0][0] is not None else []
-        along.floors.claimed(rows)
-        self._found = [self._row(row[2:-1]) for row in rows]
+        self._found = along.floors, rows
         return set(ids) if kept is None else {int(number) for number in kept[1:-1].split(",") if number}

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from tpq.buffer import Claimed, Item
+from tpq.exchange import ExchangeTable
 from tpq.handler import Handler
 from tpq.pace import BATCH
 from tpq.table import QueueTable, Receipt
@@ -53,13 +54,15 @@ class Outgoing(Generic[M]):
             self._batch.append(self._outbox.popleft())
         return len(self._batch)
 
-    def settle(self, connection: psycopg.Connection[Any], tables: Sequence[QueueTable[M]]) -> list[Item[M]]:
+    def settle(self, connection: psycopg.Connection[Any], tables: Sequence[ExchangeTable[M]]) -> list[Item[M]]:
         """Settle the batch; what was in it."""
         ended = [(tables[i.table], i.message, outcome) for i, outcome in self._batch if outcome]
         again, self.is_again = self.is_again, True
         try:
             self._handler.settle(connection, ended, again=again)
         except REFUSED:
+            for table in tables:
+                table.undone()
             for each in ended:
                 self._settle_alone(connection, *each)
         self.is_again = False

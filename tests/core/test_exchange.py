@@ -118,6 +118,22 @@ def test_what_came_along_is_told_once(exchange, held, put):
     assert not exchange.found()
 
 
+def test_after_a_rollback_nothing_came_along_and_nothing_goes(exchange, held, put, conn):
+    first, second = held(2)
+    put("next")
+    told = []
+    floors = SimpleNamespace(levels=lambda room: EVERYWHERE, claimed=told.append)
+    with exchange.claiming(Along(US, 10, floors)):
+        with conn.transaction():
+            exchange.ack([first])
+            raise psycopg.Rollback
+        exchange.undone()
+        exchange.ack([second])
+    assert not exchange.found()
+    assert told == []
+    assert exchange.count("ready") == 1
+
+
 def test_a_claim_that_nobody_took_along_does_not_go_later(exchange, held, put):
     receipts = held(1)
     put("next")

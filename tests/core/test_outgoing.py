@@ -5,9 +5,23 @@ from collections import deque
 import psycopg
 import pytest
 
+from tests.fixtures.consumer import exchange_of_messages
 from tpq.buffer import Item
+from tpq.exchange import Along
+from tpq.floors import EVERYWHERE, Floors
 from tpq.outgoing import Outgoing
 from tpq.table import Receipt
+
+
+class AllOrNothing:
+    """A handler that settles in a transaction, which fails for more than one."""
+
+    def settle(self, connection, ended, *, again):
+        with connection.transaction():
+            for table in {table for table, _, _ in ended}:
+                table.ack([Receipt(message.id, message.claim_no) for _, message, _ in ended])
+            if len(ended) > 1:
+                raise psycopg.errors.UniqueViolation
 
 
 class Choosy:
@@ -25,7 +39,13 @@ class Choosy:
 
 
 @pytest.fixture
-def leave(conn, table, put):
+def exchange(conn, table):
+    """The queue, for those who finish and claim in turn."""
+    return exchange_of_messages(table.name, conn.cursor)
+
+
+@pytest.fixture
+def leave(conn, table, exchange, put):
     """Put, claim and settle messages by a handler; what was settled."""
 
     def leave(handler, *bodies):
@@ -34,7 +54,7 @@ def leave(conn, table, put):
         outbox = deque((Item(0, message, 0, 0.0, 0), True) for message in table.claim(1, 100))
         outgoing = Outgoing(handler, outbox)
         outgoing.gather()
-        return outgoing, lambda: outgoing.settle(conn, [table])
+        return outgoing, lambda: outgoing.settle(conn, [exchange])
 
     return leave
 
@@ -64,3 +84,14 @@ def test_what_may_go_better_the_next_time_is_kept_whole(leave, table, error):
     with pytest.raises(error):
         settle()
     assert (len(outgoing), outgoing.is_again, table.count("claimed")) == (2, True, 2)
+
+
+def test_what_was_claimed_along_with_a_batch_that_was_refused_was_not_claimed(leave, exchange, put, conn):
+    _, settle = leave(AllOrNothing(), "one", "two")
+    put("next")
+    floors = Floors()
+    with exchange.claiming(Along(1, 10, floors)):
+        assert len(settle()) == 2
+    assert not exchange.found()
+    assert conn.execute(f"SELECT body::text, state FROM {exchange.name}").fetchall() == [('"next"', "ready")]
+    assert floors.levels(10) == EVERYWHERE
