@@ -61,10 +61,11 @@ class Delivery:
 
     def settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         """Apply outcomes in one transaction; what follows from them goes out after its commit."""
-        if any(type(e.outcome) is Settled for e in ended):
-            ended = self._without_settled(ended)
-        if ended:
-            self._settle(connection, ended, again=again)
+        settled = [e for e in ended if type(e.outcome) is Settled]
+        if others := [e for e in ended if type(e.outcome) is not Settled] if settled else ended:
+            self._settle(connection, others, again=again)
+        if settled:  # after the others: if those fail to leave, all of them come again
+            self._follow(settled)
 
     def settle_within(self, ended: Ended) -> Settled | None:
         """Apply one outcome in the transaction that is open on its table's connection; None: its receipt is stale."""
@@ -78,13 +79,12 @@ class Delivery:
         is_over = isinstance(ended.outcome, Success)
         return Settled(getattr(ended.outcome, "started", 0.0), is_over, tuple(results))
 
-    def _without_settled(self, ended: Sequence[Ended]) -> list[Ended]:
-        """Let follow what follows from those that have settled themselves; the others."""
-        for e in ended:
-            if type(e.outcome) is Settled and e.outcome.results:
-                self._postman.take(e.outcome.results)
-        self._after(e for e in ended if type(e.outcome) is Settled)
-        return [e for e in ended if type(e.outcome) is not Settled]
+    def _follow(self, settled: Sequence[Ended]) -> None:
+        """Let follow what follows from those that have settled themselves."""
+        for e in settled:
+            if results := e.outcome.results:  # type: ignore[union-attr]
+                self._postman.take(results)
+        self._after(settled)
 
     def _settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         results = _results(ended)
