@@ -1,13 +1,16 @@
 """Tasks with `atomic`: what they write and their end are one transaction."""
 
+import psycopg
 import pytest
 from django.db import OperationalError, connections, transaction
 
 from django_tpq.futures import atomically
 from django_tpq.futures.atomically import Atomic
+from django_tpq.futures.executor import tables
 from django_tpq.futures.models import CallQueue, Task
 from django_tpq.futures.outcomes import Again, Failure, Postponed, Settled
 from django_tpq.futures.runner import Runner
+from django_tpq.main.connections import connect
 from tests.testapp import long_tasks as tasks
 from tests.testapp.models import PlainQueue
 
@@ -102,6 +105,36 @@ def test_what_never_passes_is_the_tasks_in_the_end(atomic, monkeypatch):
     tasks.fail_for_the_server.delay("a", "DiskFull")
     ((_, _, outcome),) = atomic.run(*atomic.claim())
     assert type(outcome) is Failure
+
+
+def test_a_call_that_breaks_its_connection_every_time_fails_in_the_end(atomic, monkeypatch):
+    monkeypatch.setattr(atomically, "PATIENCE", 2)
+    tasks.break_its_connection.delay()
+    outcomes = []
+    for _ in range(3):
+        ((_, _, outcome),) = ended = atomic.run(*atomic.claim())
+        outcomes.append(type(outcome))
+        atomic.settle(*ended)
+        CallQueue.objects.filter(state="waiting").update(state="ready", due_at=None)
+    assert outcomes == [Postponed, Postponed, Failure]
+    assert CallQueue.objects.get().state == "dead"
+
+
+def test_one_that_comes_again_with_a_batch_is_counted_once(atomic):
+    """Of a batch that failed to leave."""
+    tasks.enqueue_once.delay("a")
+    settled = atomic.run(*atomic.claim())
+    tasks.enqueue_and_stumble.delay("b")
+    other = atomic.run(*atomic.claim())
+    assert [type(e.outcome) for e in settled + other] == [Settled, Again]
+    with connect("default") as closed:
+        pass
+    broken = [e._replace(table=tables(["default"], closed)["default"]) for e in other]
+    with pytest.raises(psycopg.OperationalError):
+        atomic.delivery.settle(closed, settled + broken, again=False)
+    atomic.settle(*settled, *other, again=True)
+    atomic.tally.flush(atomic.connection)
+    assert Task.objects.get(name="tests.testapp.long_tasks.enqueue_once").total == 1
 
 
 @pytest.mark.parametrize("place", ["thread", "process"])

@@ -283,6 +283,15 @@ def lose_its_connection(body: Any) -> int:
     return call.claim_no
 
 
+@task(atomic=True)
+def break_its_connection() -> None:
+    """Lose it each time."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
 @task(atomic=True, executor="process")
 def enqueue_in_process(body: Any) -> int:
     enqueue(body)
