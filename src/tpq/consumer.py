@@ -109,6 +109,7 @@ class Consumer(Generic[M]):
         tries = 0
         while not self._is_over():
             self._board.turn()
+            self._quarantine.turn()
             try:
                 self._turn()
                 if tries:

@@ -54,7 +54,9 @@ class Outgoing(Generic[M]):
             self._batch.append(self._outbox.popleft())
         return len(self._batch)
 
-    def settle(self, connection: psycopg.Connection[Any], tables: Sequence[ExchangeTable[M]]) -> list[Item[M]]:
+    def settle(
+        self, connection: psycopg.Connection[Any], tables: Sequence[ExchangeTable[M]]
+    ) -> list[Item[M]]:
         """Settle the batch; what was in it."""
         ended = [(tables[i.table], i.message, outcome) for i, outcome in self._batch if outcome]
         again, self.is_again = self.is_again, True

@@ -66,6 +66,11 @@ class Quarantine(Generic[M]):
             else:
                 self._end_watch()
 
+    def turn(self) -> None:
+        """The watch may be over while nothing can be claimed, for long: nobody is to blame alone any more."""
+        if self.rest <= 0:
+            self._board.watch(())
+
     @property
     def rest(self) -> float:
         """Seconds until the watch is over; infinity: there is none."""
@@ -117,6 +122,6 @@ class Quarantine(Generic[M]):
         self._note()
 
     def _note(self) -> None:
-        self._board.watch(self._watched)
+        self._board.watch(self._watched if self.rest > 0 else ())
         for lane in self._shared:
             lane.is_closed = bool(self._watched or (self._tables and not self._lanes.free(lane)))

@@ -247,6 +247,24 @@ def test_one_is_to_blame_but_none_of_several(put_suspects, ward):
     assert page.board.to_blame() == {0: [third.id]}
 
 
+def test_nobody_is_to_blame_alone_after_the_watch_also_if_nothing_more_is_claimed(put_suspects, ward):
+    put_suspects(3)
+    page = ward()
+    page.turn()
+    page.clock.now += WATCH_FIRST
+    several = page.turn()
+    page.clock.now += WATCH_FIRST / 2
+    page.quarantine.turn()
+    assert page.board.watches_several
+    page.clock.now += WATCH_FIRST
+    page.quarantine.turn()
+    assert not page.board.watches_several
+    assert page.board.to_blame() == {0: [message.id for message in several]}
+    page.end(several[:1])
+    assert page.board.to_blame() == {0: [message.id for message in several]}
+    assert page.closed == [0, LOOP], "the next suspects come first"
+
+
 # In a loop ------------------------------------------------------------------------------------------------
 
 
@@ -309,3 +327,23 @@ def test_others_run_when_the_watch_is_over(suspect, put, have_run):
     loop = suspect(1)
     put("other")
     have_run(["other"], loop)
+
+
+def test_a_watch_ends_in_a_loop_that_was_told_to_stop(monkeypatch, put, table, consume, have_run, eventually):
+    monkeypatch.setattr(module, "WATCH_LATER", 3.0)
+    release = threading.Event()
+    loop = consume(run=lambda body: release.wait(30))
+    other = put("other")
+    have_run(["other"], loop)
+    suspect = put("suspect", deliveries=2)
+    have_run(["suspect"], loop)
+    loop.consumer.stop(30)
+
+    def blames(*numbers):
+        assert sorted(loop._board.to_blame()[0]) == sorted(numbers)
+
+    try:
+        eventually(lambda: blames(suspect))
+        eventually(lambda: blames(suspect, other))
+    finally:
+        release.set()
