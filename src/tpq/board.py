@@ -114,15 +114,16 @@ class Board:
         text = state.encode()[:200].decode(errors="ignore").encode()
         self._set("=200s", STATE, text)
 
-    def watch(self, suspects: Collection[tuple[int, int]]) -> None:
+    def watch(self, suspects: Collection[tuple[int, int]], *, is_brief: bool = False) -> None:
         """Note the table and id of the call that is to blame if the process dies now.
 
-        None: whoever runs. Of several nobody is: it is one of them, and the next process finds out which.
+        None: whoever runs. Of several nobody is: it is one of them, and the next process finds out which. Nor is one
+        whose watch is too brief for what it would be charged with.
         """
         table, number = next(iter(suspects)) if len(suspects) == 1 else (0, 0)
         self._set("=H", WATCHED_TABLE, table)
         self._set("=q", WATCHED, number)
-        self._set("=H", SEVERAL, len(suspects) > 1)
+        self._set("=H", SEVERAL, len(suspects) > 1 or (is_brief and bool(suspects)))
 
     def begin(self, slot: int, table: int, number: int, name: bytes, losses: int = 0) -> None:
         """Note that a call begins; `losses`: its deliveries that were lost."""
@@ -161,8 +162,10 @@ class Board:
 
     @property
     def watches_several(self) -> bool:
-        """Whether it died of one of several, if it has died."""
-        return bool(self._get("=H", SEVERAL))
+        """Whether it died of one of several, if it has died: those it watched, or charged twice and begun lately."""
+        lately = time.monotonic() - SLOW
+        charged = [call for call in self._begun() if call.losses > 1 and call.began > lately]
+        return bool(self._get("=H", SEVERAL)) or (len(charged) > 1 and not self._watched())
 
     @property
     def is_ready(self) -> bool:
@@ -192,21 +195,23 @@ class Board:
     def to_blame(self) -> dict[int, list[int]]:
         """After a crash: the ids of the calls that may have caused it, by the number of their table.
 
-        It is the watched one, if one is; while several are, nobody is charged. But one that was charged twice, and has
+        It is the watched one, if one is; of several nobody is charged. But one that was charged twice, and has
         run for a moment by now, may only stand beside the culprit: slow poison, which was watched too briefly. Then it
         is those that may be that.
         """
         if self.watches_several:
             return {}
-        begun, now = self._begun(), time.monotonic()
-        place = int(self._get("=H", WATCHED_TABLE)), int(self._get("=q", WATCHED))
-        watched = [call for call in begun if (call.table, call.number) == place]
+        begun, watched, now = self._begun(), self._watched(), time.monotonic()
         if watched and watched[0].losses > 1 and watched[0].began < now - QUICK:
             watched = [call for call in begun if call.losses == 1 and call.began > now - SLOW] or watched
         blamed: dict[int, list[int]] = {}
         for call in watched or begun:
             blamed.setdefault(call.table, []).append(call.number)
         return blamed
+
+    def _watched(self) -> "list[_Begun]":
+        place = int(self._get("=H", WATCHED_TABLE)), int(self._get("=q", WATCHED))
+        return [call for call in self._begun() if (call.table, call.number) == place]
 
     def _begun(self) -> "list[_Begun]":
         slots = (

@@ -46,9 +46,9 @@ class Quarantine(Generic[M]):
         self._shared = [lane for lane in lanes.all if lane.number in SHARED]
         self._tables: list[int] = []
         self._watched: set[tuple[int, int]] = set()
-        self._since, self._length = 0.0, WATCH_FIRST
-        self._together, self._patience = 1, PATIENCE
-        self._is_careful = board.is_careful
+        self._since, self._length, self._is_brief = 0.0, WATCH_FIRST, False
+        self._together, self._is_careful = 1, board.is_careful
+        self._patience = float("inf") if self._is_careful else PATIENCE
 
     def sight(self, tables: Sequence[QueueTable[M]]) -> None:
         """Look for suspects."""
@@ -103,7 +103,9 @@ class Quarantine(Generic[M]):
 
     def _watch(self, table: int, messages: Sequence[M]) -> None:
         self._watched = {(table, message.id) for message in messages}
-        is_long = self._patience > 0 and any(message.deliveries > 1 for message in messages)
+        was_charged_twice = any(message.deliveries > 1 for message in messages)
+        is_long = self._patience > 0 and was_charged_twice
+        self._is_brief = was_charged_twice and not is_long
         self._since, self._length = time.monotonic(), WATCH_LATER if is_long else WATCH_FIRST
         if not is_long and not self._is_careful:
             self._together = min(MOST, 2 * self._together)
@@ -122,6 +124,6 @@ class Quarantine(Generic[M]):
         self._note()
 
     def _note(self) -> None:
-        self._board.watch(self._watched if self.rest > 0 else ())
+        self._board.watch(self._watched if self.rest > 0 else (), is_brief=self._is_brief)
         for lane in self._shared:
             lane.is_closed = bool(self._watched or (self._tables and not self._lanes.free(lane)))

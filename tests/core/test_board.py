@@ -62,6 +62,22 @@ def test_but_for_what_has_run_long_beside_it(board, monkeypatch):
     assert board.to_blame() == {0: [12]}
 
 
+def test_of_several_that_were_charged_twice_and_have_begun_lately_nobody_is(board, monkeypatch):
+    """It would be the end of all of them, for what one of them did."""
+    board.begin(0, 0, 11, b"one", losses=2)
+    assert not board.watches_several
+    assert board.to_blame() == {0: [11]}
+    board.begin(1, 1, 12, b"two", losses=2)
+    assert board.watches_several
+    assert board.to_blame() == {}
+    board.watch([(1, 12)])
+    assert board.to_blame() == {1: [12]}
+    board.watch([])
+    monkeypatch.setattr("tpq.board.SLOW", 0.0)
+    assert not board.watches_several
+    assert board.to_blame() == {0: [11], 1: [12]}
+
+
 def test_long_names_are_cut(board):
     board.begin(0, 0, 11, b"x" * 500)
     board.begin(1, 0, 12, "ä".encode() * 200)

@@ -174,6 +174,29 @@ def test_who_was_charged_twice_is_not_watched_for_ever_one_after_the_other(put_s
     assert patient.turns(alone + 5) == [1] * alone + [1, 2, 4, 8, 16]
 
 
+def test_but_then_nobody_is_charged_a_third_time_for_a_brief_watch(put_suspects, ward):
+    put_suspects(8, deliveries=2)
+    brief = ward()
+    brief.turns(round(PATIENCE / WATCH_LATER))
+    (alone,) = brief.turn()
+    assert alone.deliveries == 2
+    assert brief.board.watches_several
+    assert brief.board.to_blame() == {}
+
+
+def test_after_a_crash_of_several_there_is_patience_for_all_of_them(put_suspects, ward):
+    put_suspects(12, deliveries=2)
+    assert ward(is_careful=True).turns(13) == [1] * 12 + [0]
+    put_suspects(12, deliveries=2)
+    careful, watches = ward(is_careful=True), []
+    for _ in range(12):
+        (alone,) = careful.turn()
+        watches.append(round(careful.quarantine.rest))
+        assert careful.board.to_blame() == {0: [alone.id]}
+        careful.clock.now += WATCH_LATER
+    assert watches == [WATCH_LATER] * 12
+
+
 def test_patience_is_spent_only_while_they_run(put_suspects, ward):
     put_suspects(40, deliveries=2)
     patient = ward()
