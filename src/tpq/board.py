@@ -83,9 +83,10 @@ class Board:
         """Note a beat that the server has acknowledged; the moment before it was sent."""
         self._set("=d", BEAT, moment)
 
-    def be_careful(self) -> None:
-        """Note that the process is to start suspects one by one: the last one died of one of several."""
-        self._set("=H", CAREFUL, 1)
+    def be_careful(self, care: int) -> None:
+        """Note that the process is to start suspects one by one: the last one died of one of several. With a care of 2
+        slowly: that was not the first time."""
+        self._set("=H", CAREFUL, care)
 
     def hurry(self) -> None:
         """Note that running calls have no more time. A second signal may be lost in the first."""
@@ -156,9 +157,9 @@ class Board:
         return bool(self._get("=H", RETIRING))
 
     @property
-    def is_careful(self) -> bool:
-        """Whether it is to start suspects one by one."""
-        return bool(self._get("=H", CAREFUL))
+    def care(self) -> int:
+        """Whether it is to start suspects one by one (1), and slowly (2)."""
+        return int(self._get("=H", CAREFUL))
 
     @property
     def watches_several(self) -> bool:

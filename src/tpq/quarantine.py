@@ -25,10 +25,17 @@ WATCH_FIRST = 0.15
 """Seconds that messages are watched after one lost delivery."""
 WATCH_LATER = 10.0
 """Seconds that one is watched after more."""
+WATCH_CAREFULLY = 1.0
+"""Instead of the first, where processes die again and again of one of several."""
 PATIENCE = 60.0
 """Seconds of the longer watch in a row: who waits behind that many has waited long enough."""
+PATIENCE_OF_THE_CAREFUL = 600.0
+"""The same of a process that is to find out which of several ended the last one."""
 MOST = 32
 """Messages that start together at most."""
+
+SLOWLY = 2
+"""The care of a process that starts them slowly."""
 
 M = TypeVar("M", bound=Claimed)
 
@@ -47,8 +54,8 @@ class Quarantine(Generic[M]):
         self._tables: list[int] = []
         self._watched: set[tuple[int, int]] = set()
         self._since, self._length, self._is_brief = 0.0, WATCH_FIRST, False
-        self._together, self._is_careful = 1, board.is_careful
-        self._patience = float("inf") if self._is_careful else PATIENCE
+        self._together, self._care = 1, board.care
+        self._patience = PATIENCE_OF_THE_CAREFUL if self._care else PATIENCE
 
     def sight(self, tables: Sequence[QueueTable[M]]) -> None:
         """Look for suspects."""
@@ -106,20 +113,21 @@ class Quarantine(Generic[M]):
         was_charged_twice = any(message.deliveries > 1 for message in messages)
         is_long = self._patience > 0 and was_charged_twice
         self._is_brief = was_charged_twice and not is_long
-        self._since, self._length = time.monotonic(), WATCH_LATER if is_long else WATCH_FIRST
-        if not is_long and not self._is_careful:
+        briefly = WATCH_FIRST if self._care < SLOWLY else WATCH_CAREFULLY
+        self._since, self._length = time.monotonic(), WATCH_LATER if is_long else briefly
+        if not is_long and not self._care:
             self._together = min(MOST, 2 * self._together)
         self._note()
 
     def _end_watch(self) -> None:
-        if self._length > WATCH_FIRST:
+        if self._length == WATCH_LATER:
             self._patience -= min(self._length, time.monotonic() - self._since)
         self._watched = set()
         self._note()
 
     def _is_over(self) -> None:
         """None is left that nobody has."""
-        self._tables, self._is_careful = [], False
+        self._tables, self._care = [], 0
         self._together, self._patience = 1, PATIENCE
         self._note()
 

@@ -36,12 +36,18 @@ class ResultTable:
         self._cursor = cursor
 
     def put(self, results: Sequence[Result]) -> None:
-        """Keep results; of several of one token (somebody has copied a row) the last.
+        """Keep results; of several of one token (somebody has copied a row) the last."""
+        self._keep("results/put", results)
+
+    def add(self, results: Sequence[Result]) -> None:
+        """As `put`, of calls that have none yet, as a rule: that is quicker.
 
         Raises:
-            psycopg.errors.UniqueViolation: one of many is there already. Put alone, it takes the other's place.
+            psycopg.errors.UniqueViolation: one of many is there already. One alone takes the other's place.
         """
-        name = "results/put" if len(results) == 1 else "results/add"
+        self._keep("results/put" if len(results) == 1 else "results/add", results)
+
+    def _keep(self, name: str, results: Sequence[Result]) -> None:
         by_ttl: dict[timedelta, list[Result]] = {}
         for result in {result.token: result for result in results}.values():
             by_ttl.setdefault(result.ttl, []).append(result)

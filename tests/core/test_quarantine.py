@@ -12,7 +12,7 @@ from tpq.board import Board
 from tpq.buffer import Item
 from tpq.lanes import Lanes
 from tpq.message import encode
-from tpq.quarantine import MOST, PATIENCE, WATCH_FIRST, WATCH_LATER, Quarantine
+from tpq.quarantine import MOST, PATIENCE, WATCH_CAREFULLY, WATCH_FIRST, WATCH_LATER, Quarantine
 
 FEW = 200
 """Turns of a loop that rests, in two seconds, whoever wakes it: one that spins takes a thousand and more."""
@@ -23,10 +23,9 @@ LOOP = 1
 class Ward:
     """A quarantine with its lanes, its page and its clock."""
 
-    def __init__(self, table, clock, threads=64, limit=None, *, is_careful=False):
+    def __init__(self, table, clock, threads=64, limit=None, *, care=0):
         self.board = Board.create(threads + 1000)
-        if is_careful:
-            self.board.be_careful()
+        self.board.be_careful(care)
         self.lanes = Lanes(threads, {LOOP: SimpleNamespace(capacity=1000, is_wanted=True)}, _lane_of, limit)
         self.quarantine = Quarantine(self.board, self.lanes)
         self.tables, self.clock = [table], clock
@@ -116,12 +115,12 @@ def test_no_more_than_the_process_is_to_take(put_suspects, ward):
 
 def test_after_a_crash_of_several_they_start_one_by_one(put_suspects, ward):
     put_suspects(5)
-    assert ward(is_careful=True).turns(6) == [1] * 5 + [0]
+    assert ward(care=1).turns(6) == [1] * 5 + [0]
 
 
 def test_when_all_have_started_the_care_is_over(put_suspects, ward):
     put_suspects(5)
-    careful = ward(is_careful=True)
+    careful = ward(care=1)
     careful.turns(6)
     put_suspects(7)
     careful.quarantine.sight(careful.tables)
@@ -155,6 +154,15 @@ def test_a_watch_lasts_so_long(put_suspects, ward, deliveries, seconds):
     assert len(watch.turn()) == 1
 
 
+def test_after_many_crashes_of_several_each_is_watched_longer(put_suspects, ward):
+    put_suspects(3)
+    slow = ward(care=2)
+    slow.turn()
+    assert slow.quarantine.rest == pytest.approx(WATCH_CAREFULLY)
+    slow.clock.now += WATCH_CAREFULLY
+    assert len(slow.turn()) == 1
+
+
 def test_it_is_over_when_all_of_them_have_ended(put_suspects, ward):
     put_suspects(4)
     watch = ward()
@@ -186,9 +194,9 @@ def test_but_then_nobody_is_charged_a_third_time_for_a_brief_watch(put_suspects,
 
 def test_after_a_crash_of_several_there_is_patience_for_all_of_them(put_suspects, ward):
     put_suspects(12, deliveries=2)
-    assert ward(is_careful=True).turns(13) == [1] * 12 + [0]
+    assert ward(care=1).turns(13) == [1] * 12 + [0]
     put_suspects(12, deliveries=2)
-    careful, watches = ward(is_careful=True), []
+    careful, watches = ward(care=1), []
     for _ in range(12):
         (alone,) = careful.turn()
         watches.append(round(careful.quarantine.rest))

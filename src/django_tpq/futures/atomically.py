@@ -95,8 +95,8 @@ class Atomic:
                 settled = self._settled(table, call, outcome)
         except _Undone:
             assert outcome is not None  # noqa: S101 - it is raised for one
-            gives_up = was_closed or passing.has_come or call.claim_no > PATIENCE
-            if gives_up or _is_still(alias, connection):
+            is_final = was_closed or passing.has_come or call.claim_no > PATIENCE
+            if is_final or _is_still(alias, connection):
                 return outcome
             logger.warning("call %s of %s has lost its connection: it is tried again", call.call, call.task)
             return _later(call)

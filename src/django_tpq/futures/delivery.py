@@ -58,6 +58,7 @@ class Delivery:
         self._tally = tally
         self._postman = postman
         self._store = store()
+        self._add = getattr(self._store, "add", self._store.put)  # a store of a project's own needs none
 
     def settle(self, connection: psycopg.Connection[Any], ended: Sequence[Ended], *, again: bool) -> None:
         """Apply outcomes in one transaction; what follows from them goes out after its commit."""
@@ -94,7 +95,7 @@ class Delivery:
             held = self._apply(ended, again=again)
             kept = [result for place, result in results.items() if place in held]
             if transactional and kept:
-                self._store.put(kept, connection.cursor)
+                self._add(kept, connection.cursor)
                 ring(connection.cursor, [result.token for result in kept])
         if kept and not transactional:
             self._postman.take(kept)

@@ -22,6 +22,8 @@ ABORTED = 256
 """No exit code of a process: it ended with one that is ours to give, but not by its own will."""
 SILENT = 10.0
 """Seconds without a turn of its claim loop after which a process is asked where it is."""
+FEW_CRASHES = 3
+"""Quick deaths in a row after which suspects are started slowly, if it was one of several."""
 STUCK = 30.0
 """Seconds without a turn of its claim loop, and without a running call, after which a process gets no beat."""
 
@@ -60,11 +62,10 @@ class Process:
     """The last turn of its claim loop when it was asked where it is; 0: it was not asked."""
 
     @classmethod
-    def start(cls, plan: Plan, *, is_careful: bool = False) -> "Process":
-        """Start one; `is_careful`: it is to find out which of some suspects ended the last one."""
+    def start(cls, plan: Plan, *, care: int = 0) -> "Process":
+        """Start one; `care`: it is to find out which of some suspects ended the last one (`Board.be_careful`)."""
         board = Board.create(plan.places.slots, apart=plan.places.workers)
-        if is_careful:
-            board.be_careful()
+        board.be_careful(care)
         alive_read, alive_write = os.pipe()
         arguments = [f"--{place}={count}" for place, count in plan.places._asdict().items()]
         arguments += [f"--database={plan.alias}", f"--grace={plan.grace}"]
@@ -122,6 +123,12 @@ class Process:
         if self.code in (ENDED, CUT_SHORT):
             return {}
         return {queues[index]: numbers for index, numbers in self.board.to_blame().items()}
+
+    def care_after(self, crashes: int) -> int:
+        """How careful the next one is to be with suspects, after so many quick deaths in a row."""
+        if not self.board.watches_several:
+            return 0
+        return 2 if crashes > FEW_CRASHES else 1
 
     def terminate(self) -> None:
         """Tell it to stop."""

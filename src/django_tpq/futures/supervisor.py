@@ -58,7 +58,7 @@ class Supervisor:
         self._next_try = self._next_spawn = self._beaten_at = 0.0
         self._backoff, self._stops, self._kill_at = Exponential(), 0, float("inf")
         self._told: list[Counter[str]] = []
-        self._has_drained, self._is_careful, self._code = False, False, 0
+        self._has_drained, self._care, self._code = False, 0, 0
         self._read, self._write = os.pipe()
 
     def run(self) -> int:
@@ -84,7 +84,7 @@ class Supervisor:
         if self._stops or self._has_drained or self._code or time.monotonic() < self._next_spawn:
             return
         while sum(not child.board.is_retiring for child in self._children) < self.plan.processes:
-            self._children.append(Process.start(self.plan, is_careful=self._is_careful))
+            self._children.append(Process.start(self.plan, care=self._care))
             logger.info("process %s started", self._children[-1].pid)
 
     def _reap(self) -> None:
@@ -137,7 +137,7 @@ class Supervisor:
     def _after_a_crash(self, child: Process) -> None:
         lived_long = child.was_ready and time.monotonic() - child.started_at > SHORT_LIFE
         self._crashes = 0 if lived_long else self._crashes + 1
-        self._is_careful = child.board.watches_several
+        self._care = child.care_after(self._crashes)
         too_many = self._crashes - QUICK_CRASHES
         pause = self._backoff.delay(too_many).total_seconds() if too_many > 0 else 0.0
         self._next_spawn = time.monotonic() + pause
