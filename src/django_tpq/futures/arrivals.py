@@ -171,6 +171,7 @@ class Arrivals:
                 if self._is_restless:  # somebody is new, or the bell has changed: look for all again soon
                     self._is_restless, pause = False, 0.0
                     due = min(due, time.monotonic() + first)
+        caches.close_all()  # as after a request
 
     def _tell_who_is_missing(self, connection: psycopg.Connection[Any]) -> float:
         """Say which queues have no executor; after how many seconds to look again. Not every role may see executors."""
