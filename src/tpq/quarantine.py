@@ -90,7 +90,7 @@ class Quarantine(Generic[M]):
             self._end_watch()
         if self._watched or not self._tables:
             return 0, []
-        for index in self._tables:
+        for index in self._tables if self._is_quiet else ():
             if messages := self._next(consumer, tables[index]):
                 self._watch(index, messages)
                 return index, messages
@@ -98,6 +98,11 @@ class Quarantine(Generic[M]):
             self._is_over()
         self._note()
         return 0, []
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether nothing waits in a line that shares the process: it would begin beside those that are watched."""
+        return all(lane.buffer.is_empty for lane in self._shared)
 
     def _next(self, consumer: int, table: QueueTable[M]) -> list[M]:
         free = {lane.number: room for lane in self._shared if (room := self._lanes.free(lane))}
@@ -133,5 +138,6 @@ class Quarantine(Generic[M]):
 
     def _note(self) -> None:
         self._board.watch(self._watched if self.rest > 0 else (), is_brief=self._is_brief)
+        is_closed = bool(self._watched or (self._tables and not self._is_quiet))
         for lane in self._shared:
-            lane.is_closed = bool(self._watched or (self._tables and not self._lanes.free(lane)))
+            lane.is_closed = is_closed or bool(self._tables and not self._lanes.free(lane))

@@ -250,6 +250,23 @@ def test_suspects_of_one_lane_do_not_wait_for_another_that_is_full(put_suspects,
     assert lanes.turns(4) == [1, 2, 1, 0]
 
 
+def test_what_is_claimed_and_has_not_begun_begins_beside_no_suspect(put_suspects, put, ward, table):
+    """The threads are busy, and something waits for one; the event loop could begin its suspect at once."""
+    put({"lane": 0})
+    put({"lane": 0})
+    lanes = ward(threads=1)
+    busy, ahead = table.claim(1, 2)
+    lanes.lanes.take(0, [busy, ahead])
+    (first,) = [lanes.lanes.main.buffer.get()]
+    put_suspects(1, lane=LOOP)
+    lanes.quarantine.sight(lanes.tables)
+    assert lanes.quarantine.claim(1, lanes.tables) == (0, [])
+    assert lanes.closed == [0, LOOP]
+    lanes.end([first.message])
+    lanes.lanes.main.buffer.get()
+    assert len(lanes.turn()) == 1
+
+
 def test_nothing_is_left_closed_when_others_took_the_suspects(put_suspects, ward, table):
     put_suspects(2)
     lanes = ward(threads=1)
