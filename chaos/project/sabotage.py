@@ -51,9 +51,9 @@ def _spoil_a_statement(name: str, good: str, bad: str) -> None:
 def _acknowledge_later() -> None:
     from django_tpq.futures.atomically import Atomic
 
-    def run_and_leave(self: Atomic, call: Any, options: Any, run: Callable[[], Any], of_error: Any) -> Any:
+    def run_and_leave(self: Atomic, call: Any, options: Any, run: Callable[[Any], Any], of_error: Any) -> Any:
         with transaction.atomic():
-            outcome = run()
+            outcome = run(of_error)
         time.sleep(0.1)  # a kill finds the time between commit and ack
         return outcome
 
