@@ -118,7 +118,7 @@ class Board:
     def watch(self, suspects: Collection[tuple[int, int]], *, is_brief: bool = False) -> None:
         """Note the table and id of the call that is to blame if the process dies now.
 
-        None: whoever runs. Of several nobody is: it is one of them, and the next process finds out which. Nor is one
+        Of none: whoever runs. Of several nobody is: it is one of them, and the next process finds out which. Nor is one
         whose watch is too brief for what it would be charged with.
         """
         table, number = next(iter(suspects)) if len(suspects) == 1 else (0, 0)

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("own_server")  # one that writes for nobody
 THOUSAND = 1000
 RUN = 5 * THOUSAND
 THREADS = 4
+TRANSACTION = ("BEGIN", "COMMIT")
+"""psycopg's own transactions send these past its cursors, where nobody counts them; what they cost, the trips say."""
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def costs(own_server, monkeypatch):
         method = getattr(owner, name)
 
         def counting(*args, **kwargs):
-            counts[key] += 1
+            counts[key] += not str(args[1]).startswith(TRANSACTION)
             return method(*args, **kwargs)
 
         monkeypatch.setattr(owner, name, counting)
@@ -140,7 +142,7 @@ def test_the_doors_cost_no_more_than_they_did(costs, name):
     ("ttl", "limits"),
     [
         (0, {"statements": 16, "trips": 28, "commits": 20, "wal": 960_000}),
-        (None, {"statements": 28, "trips": 48, "commits": 24, "wal": 1_290_000}),
+        (None, {"statements": 24, "trips": 48, "commits": 24, "wal": 1_290_000}),
     ],
     ids=["no results", "results in PostgreSQL"],
 )
